@@ -1,0 +1,133 @@
+# Everything a contributor does, one word each; `make` alone lists the words.
+#
+# Needs Python 3.10 or newer and a Rust toolchain, nothing else. The first word that needs them
+# makes .venv and builds the extension; stamps in .venv keep the next one quick. pip's and cargo's
+# own settings (index, proxy, certificates, CARGO_TARGET_DIR) are honoured as they stand.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+STAMPS := $(VENV)/.stamps
+
+# In CI the lock file is the law; at a desk cargo may update it.
+LOCKED := $(if $(CI),--locked)
+# The extension and the Rust checks link against the same interpreter, so that nothing compiles twice.
+export PYO3_PYTHON := $(BIN)/python
+
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml -o -name build.rs)
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+FUZZ_SECONDS ?= 300
+
+.PHONY: help
+help:  ## list these words
+	@awk 'BEGIN {FS = ":.*## "} \
+	    /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	    /^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+
+##@ First steps
+
+.PHONY: demo
+demo: $(STAMPS)/demo  ## the coffee city: exact search and directions, side by side (DEMO_ARGS="--shops 100_000")
+	$(BIN)/vicinal demo $(DEMO_ARGS)
+
+.PHONY: test
+test: test-rust test-isa-quick test-python  ## every test, Rust and Python
+
+##@ Checking
+
+.PHONY: lint
+lint: $(STAMPS)/dev  ## formatting, clippy, rustdoc, ruff, mypy, stubs and the direction of imports
+	cargo fmt --all -- --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --document-private-items --quiet
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest vicinal._native
+	$(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: $(STAMPS)/dev  ## format Rust and Python in place, and mend what the linter can mend
+	cargo fmt --all
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+.PHONY: test-rust
+test-rust:  ## the Rust tests; every kernel this machine has against the scalar reference
+	cargo test $(LOCKED) --workspace --exclude vicinal-python
+
+.PHONY: test-python
+test-python: $(STAMPS)/dev  ## the Python tests (PYTEST_ARGS="tests/recall -k l2")
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The instruction sets VICINAL_ISA accepts on this machine, asked of the built extension.
+ISAS = $(shell for isa in scalar avx2 avx512 neon; do \
+    VICINAL_ISA=$$isa $(BIN)/python -c 'import vicinal' 2>/dev/null && echo $$isa; done)
+
+.PHONY: test-isa-quick
+test-isa-quick: $(STAMPS)/dev  ## the contract tests under each instruction set but the one chosen by itself
+	@set -e; for isa in $(ISAS); do echo "== VICINAL_ISA=$$isa"; \
+	    VICINAL_ISA=$$isa $(BIN)/pytest -q tests/contract; done
+
+.PHONY: test-isa
+test-isa: $(STAMPS)/dev  ## all tests under each instruction set this machine has
+	@set -e; for isa in $(ISAS); do echo "== VICINAL_ISA=$$isa"; \
+	    VICINAL_ISA=$$isa cargo test $(LOCKED) --workspace --exclude vicinal-python; \
+	    VICINAL_ISA=$$isa $(BIN)/pytest $(PYTEST_ARGS); done
+
+##@ Making
+
+.PHONY: docs
+docs: $(STAMPS)/dev  ## the documentation as a site in site/, refusing broken links
+	$(BIN)/mkdocs build --strict
+
+.PHONY: figures
+figures: $(STAMPS)/dev  ## redraw the figures of the documentation
+	$(BIN)/python docs/figures.py
+
+.PHONY: wheel
+wheel: $(STAMPS)/dev  ## a wheel in dist/, for Python 3.10 and every later one
+	$(BIN)/maturin build $(LOCKED) --release --out dist
+
+.PHONY: clean
+clean:  ## remove what the words above made, .venv included
+	cargo clean
+	rm -rf $(VENV) .venv-bench build dist site demo-output bench/results
+	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find python tests bench docs -name __pycache__ -prune -exec rm -rf {} +
+	find python -name '*.so' -delete
+
+# ---- what the words stand on ------------------------------------------------------------------
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	    echo "Vicinal needs Python 3.10 or newer and '$(PYTHON)' is not one: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@cargo --version >/dev/null 2>&1 || { \
+	    echo "Vicinal is built from Rust and 'cargo' is not on PATH: install a toolchain from https://rustup.rs"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+# The build backend lives in .venv so that rebuilding needs no network.
+$(STAMPS)/backend: $(STAMPS)/venv pyproject.toml
+	$(BIN)/pip install --quiet "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
+	@touch $@
+
+define install
+	@echo "Installing vicinal[$(1)]; the extension compiles in release mode, about a minute the first time"
+	MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --no-build-isolation --editable ".[$(1)]"
+	@touch $@
+endef
+
+$(STAMPS)/demo: $(STAMPS)/backend $(RUST_SOURCES)
+	$(call install,cli,plot)
+
+$(STAMPS)/dev: $(STAMPS)/backend $(RUST_SOURCES)
+	$(call install,dev)
