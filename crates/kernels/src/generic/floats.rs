@@ -1,0 +1,163 @@
+//! Forms over float rows: an `f32` query against `f32`, `f16` or `bf16` rows, summed in `f32`.
+
+use core::marker::PhantomData;
+
+use super::Kernel;
+
+/// The operations on a register of floats.
+///
+/// # Safety
+///
+/// Of every method: the instruction set is there, and pointers are readable for `LANES`
+/// components, or for `n < LANES` of them in a tail, whose other lanes are zero.
+pub(crate) trait Floats {
+    const LANES: usize;
+    type V: Copy;
+
+    unsafe fn zero() -> Self::V;
+    unsafe fn f32(at: *const u8) -> Self::V;
+    unsafe fn f32_tail(at: *const u8, n: usize) -> Self::V;
+    unsafe fn f16(at: *const u8) -> Self::V;
+    unsafe fn f16_tail(at: *const u8, n: usize) -> Self::V;
+    unsafe fn bf16(at: *const u8) -> Self::V;
+    unsafe fn bf16_tail(at: *const u8, n: usize) -> Self::V;
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// a·b + c.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    unsafe fn sum(v: Self::V) -> f32;
+}
+
+/// How a row's floats are loaded.
+///
+/// # Safety
+///
+/// As of [`Floats`].
+pub(crate) trait Load {
+    const BYTES: usize;
+    unsafe fn load<T: Floats>(at: *const u8) -> T::V;
+    unsafe fn tail<T: Floats>(at: *const u8, n: usize) -> T::V;
+}
+
+macro_rules! load {
+    ($name:ident, $bytes:literal, $full:ident, $tail:ident) => {
+        pub(crate) struct $name;
+
+        impl Load for $name {
+            const BYTES: usize = $bytes;
+
+            #[inline(always)]
+            unsafe fn load<T: Floats>(at: *const u8) -> T::V {
+                // SAFETY: the same contract.
+                unsafe { T::$full(at) }
+            }
+
+            #[inline(always)]
+            unsafe fn tail<T: Floats>(at: *const u8, n: usize) -> T::V {
+                // SAFETY: the same contract.
+                unsafe { T::$tail(at, n) }
+            }
+        }
+    };
+}
+load!(F32, 4, f32, f32_tail);
+load!(F16, 2, f16, f16_tail);
+load!(Bf16, 2, bf16, bf16_tail);
+
+/// How one component adds to the sum.
+///
+/// # Safety
+///
+/// The instruction set is there.
+pub(crate) trait Term {
+    unsafe fn add<T: Floats>(sum: T::V, q: T::V, x: T::V) -> T::V;
+}
+
+/// (q − x)²
+pub(crate) struct SqL2;
+
+impl Term for SqL2 {
+    #[inline(always)]
+    unsafe fn add<T: Floats>(sum: T::V, q: T::V, x: T::V) -> T::V {
+        // SAFETY: the same contract.
+        unsafe {
+            let d = T::sub(q, x);
+            T::fma(d, d, sum)
+        }
+    }
+}
+
+/// q·x
+pub(crate) struct Dot;
+
+impl Term for Dot {
+    #[inline(always)]
+    unsafe fn add<T: Floats>(sum: T::V, q: T::V, x: T::V) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::fma(q, x, sum) }
+    }
+}
+
+/// The term `F` over rows that `L` loads, with the operations `T`.
+pub(crate) struct Float<T, F, L>(PhantomData<(T, F, L)>);
+
+impl<T: Floats, F: Term, L: Load> Kernel for Float<T, F, L> {
+    const STEP: usize = T::LANES;
+    const QUERY: usize = 4;
+    const ROW: usize = L::BYTES;
+    type Query = T::V;
+    type Row = T::V;
+    type Sum = T::V;
+    type Whole = ();
+
+    #[inline(always)]
+    unsafe fn whole(_: *const u8, _: usize) {}
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::f32(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn query_tail(at: *const u8, n: usize) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::f32_tail(at, n) }
+    }
+
+    #[inline(always)]
+    unsafe fn row(at: *const u8) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { L::load::<T>(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_tail(at: *const u8, n: usize) -> T::V {
+        // SAFETY: the same contract. Lanes beyond n are zero on both sides and add nothing.
+        unsafe { L::tail::<T>(at, n) }
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::zero() }
+    }
+
+    #[inline(always)]
+    unsafe fn add(sum: T::V, query: T::V, row: T::V) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { F::add::<T>(sum, query, row) }
+    }
+
+    #[inline(always)]
+    unsafe fn merge(a: T::V, b: T::V) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::add(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sum: T::V, (): ()) -> f32 {
+        // SAFETY: the same contract.
+        unsafe { T::sum(sum) }
+    }
+}

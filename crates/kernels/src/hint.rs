@@ -1,0 +1,37 @@
+//! Hints to the memory system.
+
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// Asks for the cache lines of `bytes` bytes at `ptr`, to be read soon.
+///
+/// Any address will do, also one that isn't mapped: a prefetch never faults. On a target without
+/// such an instruction nothing happens.
+#[inline(always)]
+pub fn prefetch(ptr: *const u8, bytes: usize) {
+    let start = ptr.wrapping_sub(ptr.addr() % LINE);
+    let lines = (ptr.addr() % LINE + bytes).div_ceil(LINE);
+    for line in 0..lines {
+        prefetch_line(start.wrapping_add(line * LINE));
+    }
+}
+
+#[inline(always)]
+fn prefetch_line(ptr: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of the target, and a prefetch doesn't access memory.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(ptr.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: `prfm` is a hint that doesn't access memory as the program sees it.
+    unsafe {
+        core::arch::asm!(
+            "prfm pldl1keep, [{ptr}]",
+            ptr = in(reg) ptr,
+            options(nostack, preserves_flags, readonly)
+        );
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = ptr;
+}

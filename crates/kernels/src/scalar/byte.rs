@@ -1,0 +1,88 @@
+//! Bytes, widened to 16 bits.
+
+use super::Scalar;
+use crate::generic::bytes::Bytes;
+
+const LANES: usize = 16;
+
+/// Reads `n ≤ LANES` bytes, converted; zeros follow.
+///
+/// # Safety
+///
+/// `at` is readable for `n` bytes.
+#[inline(always)]
+unsafe fn read(at: *const u8, n: usize, convert: impl Fn(u8) -> i16) -> [i16; LANES] {
+    let mut v = [0; LANES];
+    for (i, lane) in v.iter_mut().enumerate().take(n) {
+        // SAFETY: i < n.
+        *lane = convert(unsafe { *at.add(i) });
+    }
+    v
+}
+
+#[inline(always)]
+fn unsigned(x: u8) -> i16 {
+    i16::from(x)
+}
+
+#[inline(always)]
+fn signed(x: u8) -> i16 {
+    i16::from(x as i8)
+}
+
+impl Bytes for Scalar {
+    const LANES: usize = LANES;
+    type V = [i16; LANES];
+    type Sum = [i32; LANES / 2];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self::Sum {
+        [0; LANES / 2]
+    }
+
+    #[inline(always)]
+    unsafe fn u8(at: *const u8) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, LANES, unsigned) }
+    }
+
+    #[inline(always)]
+    unsafe fn u8_tail(at: *const u8, n: usize) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, n, unsigned) }
+    }
+
+    #[inline(always)]
+    unsafe fn i8(at: *const u8) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, LANES, signed) }
+    }
+
+    #[inline(always)]
+    unsafe fn i8_tail(at: *const u8, n: usize) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, n, signed) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] - b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sum: Self::Sum, a: Self::V, b: Self::V) -> Self::Sum {
+        // Neighbours in pairs: the shape of the multiply-add that SSE2 has.
+        let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
+        core::array::from_fn(|i| sum[i].wrapping_add(product(2 * i) + product(2 * i + 1)))
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum {
+        core::array::from_fn(|i| a[i].wrapping_add(b[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn sum(v: Self::Sum) -> i32 {
+        v.into_iter().fold(0, i32::wrapping_add)
+    }
+}

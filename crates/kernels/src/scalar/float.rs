@@ -1,0 +1,102 @@
+//! Floats, eight sums side by side.
+
+use super::Scalar;
+use crate::generic::floats::Floats;
+
+const LANES: usize = 8;
+
+/// Reads `n ≤ LANES` components of type `S`, converted; zeros follow.
+///
+/// # Safety
+///
+/// `at` is readable for `n` components.
+#[inline(always)]
+unsafe fn read<S>(at: *const u8, n: usize, convert: impl Fn(S) -> f32) -> [f32; LANES] {
+    let mut v = [0.0; LANES];
+    for (i, lane) in v.iter_mut().enumerate().take(n) {
+        // SAFETY: i < n.
+        *lane = convert(unsafe { at.cast::<S>().add(i).read_unaligned() });
+    }
+    v
+}
+
+/// A half as a float, without branches: move the bits into place, then let a multiplication by
+/// 2¹¹² mend the exponent, subnormals included. Exact.
+#[inline(always)]
+fn from_f16(h: u16) -> f32 {
+    let magnitude = f32::from_bits(u32::from(h & 0x7fff) << 13) * f32::from_bits(0x7780_0000);
+    f32::from_bits(magnitude.to_bits() | (u32::from(h & 0x8000) << 16))
+}
+
+#[inline(always)]
+fn from_bf16(h: u16) -> f32 {
+    f32::from_bits(u32::from(h) << 16)
+}
+
+impl Floats for Scalar {
+    const LANES: usize = LANES;
+    type V = [f32; LANES];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self::V {
+        [0.0; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn f32(at: *const u8) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, LANES, |x: f32| x) }
+    }
+
+    #[inline(always)]
+    unsafe fn f32_tail(at: *const u8, n: usize) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, n, |x: f32| x) }
+    }
+
+    #[inline(always)]
+    unsafe fn f16(at: *const u8) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, LANES, from_f16) }
+    }
+
+    #[inline(always)]
+    unsafe fn f16_tail(at: *const u8, n: usize) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, n, from_f16) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(at: *const u8) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, LANES, from_bf16) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_tail(at: *const u8, n: usize) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { read(at, n, from_bf16) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        core::array::from_fn(|i| a[i] - b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // Not `mul_add`: without the instruction that is a call of a library function.
+        core::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+
+    #[inline(always)]
+    unsafe fn sum(v: Self::V) -> f32 {
+        let half: [f32; 4] = core::array::from_fn(|i| v[i] + v[i + 4]);
+        (half[0] + half[2]) + (half[1] + half[3])
+    }
+}
