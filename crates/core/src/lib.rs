@@ -2,11 +2,19 @@
 //!
 //! Imports point downward: `index → storage → flat, hnsw → vectors → kernels`.
 
+mod arena;
 mod error;
+pub mod flat;
+mod hnsw;
+mod ids;
+mod index;
 mod run;
 mod types;
+pub mod vectors;
 
 pub use error::{Error, Result};
+pub use flat::knn;
+pub use index::{Index, Report, Stats};
 pub use run::Run;
 pub use types::{
     Counters, Dtype, Hits, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric, Params,

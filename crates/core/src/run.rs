@@ -49,8 +49,23 @@ impl Run {
 
     /// Calls `work(state, i)` once for every `i < items`, in blocks of `grain` consecutive items
     /// claimed by whichever thread is free; `state` is made once a thread. Stops early, with
-    /// [`Error::Cancelled`], when asked to; the first error stops all.
+    /// [`Error::Cancelled`], when asked to; the first error stops all. Each item counts as done.
     pub fn for_each<S>(
+        &self,
+        items: usize,
+        grain: usize,
+        state: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, usize) -> Result<()> + Sync,
+    ) -> Result<()> {
+        self.for_each_uncounted(items, grain, state, |state, i| {
+            work(state, i)?;
+            self.advance(1);
+            Ok(())
+        })
+    }
+
+    /// As [`Run::for_each`], for preparations that nobody counts.
+    pub fn for_each_uncounted<S>(
         &self,
         items: usize,
         grain: usize,
@@ -75,7 +90,6 @@ impl Run {
                         failed.store(true, Relaxed);
                         return Err(error);
                     }
-                    self.advance(1);
                 }
             }
         };

@@ -1,0 +1,177 @@
+//! Fixed-size rows by slot, in chunks that never move: a reader may hold an address while a writer grows the arena.
+//!
+//! Chunk `c` holds `FIRST << c` rows, so a billion rows are 21 chunks, most of them in the last two; one leading-zero
+//! count finds a row. A chunk is an anonymous map: pages that were never written take no memory, and huge pages are
+//! asked for (a walk touches rows at random; with 4 KiB pages nearly each would be a TLB miss).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use memmap2::{Mmap, MmapMut};
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+
+const FIRST_BITS: u32 = 10;
+/// Rows of the first chunk.
+const FIRST: usize = 1 << FIRST_BITS;
+/// Enough chunks for 2^31 rows.
+const CHUNKS: usize = 22;
+
+/// Memory of an arena.
+enum Backing {
+    Owned(Vec<MmapMut>),
+    /// Rows of a snapshot: the chunks lie one after another in the file.
+    Mapped(Arc<Mmap>),
+}
+
+/// Rows of `row_bytes` bytes, addressed by slot.
+pub struct Arena {
+    row_bytes: usize,
+    /// Address of each chunk's first row; null until it is there.
+    chunks: [AtomicPtr<u8>; CHUNKS],
+    backing: Mutex<Backing>,
+}
+
+/// Chunk of a slot, and the row's place in it.
+#[inline(always)]
+fn locate(slot: u32) -> (usize, usize) {
+    let biased = slot as usize + FIRST;
+    let chunk = (biased.ilog2() - FIRST_BITS) as usize;
+    (chunk, biased - (FIRST << chunk))
+}
+
+/// First slot of a chunk.
+fn chunk_start(chunk: usize) -> usize {
+    (FIRST << chunk) - FIRST
+}
+
+impl Arena {
+    /// An empty arena that allocates as it grows.
+    pub fn new(row_bytes: usize) -> Self {
+        Arena {
+            row_bytes,
+            chunks: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            backing: Mutex::new(Backing::Owned(Vec::new())),
+        }
+    }
+
+    /// An arena over `rows` rows that lie at `offset` of a mapped file. It can't grow and must not be written.
+    pub fn mapped(row_bytes: usize, map: Arc<Mmap>, offset: usize, rows: usize) -> Self {
+        let arena = Arena::new(row_bytes);
+        let bytes = &map[offset..offset + rows * row_bytes];
+        for (chunk, pointer) in arena.chunks.iter().enumerate() {
+            if chunk_start(chunk) < rows {
+                let first = &bytes[chunk_start(chunk) * row_bytes..];
+                pointer.store(first.as_ptr().cast_mut(), Ordering::Release);
+            }
+        }
+        *arena.backing.lock() = Backing::Mapped(map);
+        arena
+    }
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.row_bytes
+    }
+
+    /// Makes room for slots below `rows`.
+    pub fn reserve(&self, rows: usize) -> Result<()> {
+        let mut backing = self.backing.lock();
+        let Backing::Owned(maps) = &mut *backing else { return Err(Error::ReadOnly) };
+        while chunk_start(maps.len()) < rows {
+            let chunk = maps.len();
+            let bytes = (FIRST << chunk) * self.row_bytes;
+            let mut map = MmapMut::map_anon(bytes.max(1))
+                .map_err(|e| Error::OutOfMemory(format!("{bytes} bytes for vectors or links: {e}")))?;
+            #[cfg(target_os = "linux")]
+            if bytes >= 2 << 20 {
+                // Only advice: a kernel without transparent huge pages is slower, not wrong.
+                let _ = map.advise(memmap2::Advice::HugePage);
+            }
+            self.chunks[chunk].store(map.as_mut_ptr(), Ordering::Release);
+            maps.push(map);
+        }
+        Ok(())
+    }
+
+    /// Address of a row that was reserved or mapped.
+    #[inline(always)]
+    pub fn row(&self, slot: u32) -> *mut u8 {
+        let (chunk, index) = locate(slot);
+        let start = self.chunks[chunk].load(Ordering::Relaxed);
+        debug_assert!(!start.is_null(), "slot {slot} was never reserved");
+        start.wrapping_add(index * self.row_bytes)
+    }
+
+    /// A row's bytes.
+    ///
+    /// # Safety
+    /// The slot was reserved or mapped, and nobody writes the row meanwhile.
+    #[inline(always)]
+    pub unsafe fn bytes(&self, slot: u32) -> &[u8] {
+        // SAFETY: `row` points at `row_bytes` bytes of a live chunk; the caller excludes writers.
+        unsafe { std::slice::from_raw_parts(self.row(slot), self.row_bytes) }
+    }
+
+    /// Writes a whole row.
+    ///
+    /// # Safety
+    /// The slot was reserved in an arena that is not mapped, and nobody else uses the row meanwhile.
+    pub unsafe fn write(&self, slot: u32, bytes: &[u8]) {
+        assert_eq!(bytes.len(), self.row_bytes);
+        // SAFETY: as above; source and row don't overlap, the row is ours alone.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.row(slot), bytes.len()) }
+    }
+
+    /// The contiguous runs that make up the first `rows` rows: first slot, rows, bytes.
+    ///
+    /// # Safety
+    /// Those rows were reserved or mapped, and nobody writes them meanwhile.
+    pub unsafe fn runs(&self, rows: usize) -> impl Iterator<Item = (u32, usize, &[u8])> {
+        (0..CHUNKS).take_while(move |&chunk| chunk_start(chunk) < rows).map(move |chunk| {
+            let start = chunk_start(chunk);
+            let count = (FIRST << chunk).min(rows - start);
+            // SAFETY: a chunk's rows are contiguous; the caller excludes writers.
+            let bytes = unsafe { std::slice::from_raw_parts(self.row(start as u32), count * self.row_bytes) };
+            (start as u32, count, bytes)
+        })
+    }
+}
+
+// SAFETY: the raw pointers lead into `backing`, which lives as long as the arena and is Send + Sync itself; access to
+// the rows is governed by the `unsafe` methods' contracts.
+unsafe impl Send for Arena {}
+// SAFETY: as for Send.
+unsafe impl Sync for Arena {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_place_of_its_own() {
+        let arena = Arena::new(8);
+        arena.reserve(10_000).unwrap();
+        for slot in 0..10_000u32 {
+            // SAFETY: reserved above, one thread.
+            unsafe { arena.write(slot, &u64::from(slot).to_le_bytes()) };
+        }
+        // SAFETY: reserved above, nobody writes.
+        let runs: Vec<_> = unsafe { arena.runs(10_000) }.collect();
+        let all: Vec<u8> = runs.iter().flat_map(|(_, _, bytes)| bytes.iter().copied()).collect();
+        for (slot, bytes) in all.chunks(8).enumerate() {
+            assert_eq!(bytes, (slot as u64).to_le_bytes());
+        }
+        assert_eq!(all.len(), 80_000);
+    }
+
+    #[test]
+    fn locate_is_the_inverse_of_chunk_start() {
+        for slot in [0, 1, 1023, 1024, 3071, 3072, 1 << 20, (1 << 31) - 2] {
+            let (chunk, index) = locate(slot);
+            assert_eq!(chunk_start(chunk) + index, slot as usize);
+            assert!(chunk < CHUNKS && index < FIRST << chunk);
+        }
+    }
+}

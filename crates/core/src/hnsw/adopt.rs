@@ -1,0 +1,38 @@
+//! A spanning tree that pruning may not cut: the proof that every node can be reached.
+//!
+//! Pruning keeps the near and diverse edges of a row and can so drop the last edge that leads to some node; the paper
+//! has no answer to that, and libraries lose points by it. Here each new node is *adopted* by one that is in the graph
+//! already: the edge between the two is marked as protected in both rows, and pruning passes it over. By induction the
+//! protected edges are a tree over all nodes of layer 0, walked in either direction, so each node can be reached from
+//! each other. A node adopts at most `M` others (its row keeps room for `M` edges of its own choice); the nearest
+//! candidate with room adopts, and as a tree has leaves, one with room is always found.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::graph::Graph;
+use super::row::{PROTECTED, slot_of};
+
+/// Protected edges among `links`.
+pub fn protected(links: &[u32]) -> usize {
+    links.iter().filter(|&&link| link & PROTECTED != 0).count()
+}
+
+/// Whether a node with these links may take one more protected edge.
+pub fn has_room(graph: &Graph, links: &[u32]) -> bool {
+    protected(links) < graph.m()
+}
+
+/// Nodes in the order in which they are asked to adopt: `near` (nearest first), then those that protected edges lead
+/// to from there, nearest in edges first.
+pub fn foster_homes<'a>(graph: &'a Graph, near: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    let mut queue: VecDeque<u32> = near.iter().copied().collect();
+    let mut seen: HashSet<u32> = near.iter().copied().collect();
+    let mut links = vec![0; graph.capacity(0)];
+    std::iter::from_fn(move || {
+        let node = queue.pop_front()?;
+        let degree = graph.row(node, 0).read(&mut links);
+        let children = links[..degree].iter().filter(|&&link| link & PROTECTED != 0);
+        queue.extend(children.map(|&link| slot_of(link)).filter(|&child| seen.insert(child)));
+        Some(node)
+    })
+}

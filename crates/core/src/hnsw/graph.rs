@@ -1,0 +1,165 @@
+//! The layers: one arena of layer-0 rows by slot, one of upper rows by the row number that the layer-0 row names.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::levels::LevelLaw;
+use super::row::{HEADER, NONE, Row};
+use super::undo::RowName;
+use crate::arena::Arena;
+use crate::error::Result;
+
+/// The graph's memory: rows and the entry point. Which edges are there is decided elsewhere.
+///
+/// Equal vectors do not all become nodes. The first is the node; the others hang on it as a chain (`twin` of the row),
+/// found when the node is found. So ten thousand copies of one vector are one node to the graph, not a sink that fills
+/// every candidate list.
+pub struct Graph {
+    m: usize,
+    layer0: Arena,
+    upper: Arena,
+    upper_rows: AtomicU32,
+    /// Top layer in the high half, slot in the low half; `u64::MAX` when empty.
+    entry: AtomicU64,
+    /// Held while a node that will be the new top is inserted.
+    pub(super) entry_lock: Mutex<()>,
+}
+
+/// Where a search starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// The node.
+    pub slot: u32,
+    /// Its level, the graph's top layer.
+    pub level: usize,
+}
+
+/// Bytes of a row with room for `links` neighbours.
+fn row_bytes(links: usize) -> usize {
+    4 * (HEADER + links)
+}
+
+impl Graph {
+    /// An empty graph whose nodes have up to `m` links on the upper layers and `2m` on layer 0.
+    pub fn new(m: usize) -> Self {
+        Graph::from_parts(m, Arena::new(row_bytes(2 * m)), Arena::new(row_bytes(m)), 0, None)
+    }
+
+    /// A graph over rows that are already there.
+    pub fn from_parts(m: usize, layer0: Arena, upper: Arena, upper_rows: u32, entry: Option<EntryPoint>) -> Self {
+        assert_eq!((layer0.row_bytes(), upper.row_bytes()), (row_bytes(2 * m), row_bytes(m)));
+        let graph = Graph {
+            m,
+            layer0,
+            upper,
+            upper_rows: AtomicU32::new(upper_rows),
+            entry: AtomicU64::new(u64::MAX),
+            entry_lock: Mutex::new(()),
+        };
+        graph.set_entry(entry);
+        graph
+    }
+
+    /// `M`.
+    pub fn m(&self) -> usize {
+        self.m
+    }
+
+    /// The most links of a node on a layer: `M_max0 = 2M` on layer 0, `M` above.
+    pub fn capacity(&self, layer: usize) -> usize {
+        if layer == 0 { 2 * self.m } else { self.m }
+    }
+
+    /// Layer-0 rows and upper rows, for snapshots.
+    pub fn arenas(&self) -> (&Arena, &Arena) {
+        (&self.layer0, &self.upper)
+    }
+
+    /// Upper rows in use.
+    pub fn upper_rows(&self) -> u32 {
+        self.upper_rows.load(Ordering::Acquire)
+    }
+
+    /// Forgets the upper rows from `rows` on; no row names them any more.
+    pub(super) fn truncate_upper(&self, rows: u32) {
+        self.upper_rows.store(rows, Ordering::Release);
+    }
+
+    /// Lays out rows without links for the new slots, each with its level.
+    pub fn lay_out(&self, slots: Range<u32>, law: &LevelLaw) -> Result<()> {
+        self.layer0.reserve(slots.end as usize)?;
+        let mut next = self.upper_rows();
+        let upper: usize = slots.clone().map(|slot| law.level(slot)).sum();
+        self.upper.reserve(next as usize + upper)?;
+        for slot in slots {
+            let level = law.level(slot);
+            self.row(slot, 0).lock().init(level, next);
+            for upper in next..next + level as u32 {
+                self.words(&self.upper, upper).lock().init(level, NONE);
+            }
+            next += level as u32;
+        }
+        self.upper_rows.store(next, Ordering::Release);
+        Ok(())
+    }
+
+    /// A node's row on a layer that it reaches.
+    #[inline]
+    pub fn row(&self, slot: u32, layer: usize) -> Row<'_> {
+        if layer == 0 {
+            return self.words(&self.layer0, slot);
+        }
+        let base = self.words(&self.layer0, slot);
+        debug_assert!(layer <= base.level());
+        self.words(&self.upper, base.upper() + layer as u32 - 1)
+    }
+
+    /// What the undo log calls the row of a node.
+    pub(super) fn row_name(&self, slot: u32, layer: usize) -> RowName {
+        match layer {
+            0 => RowName::Layer0(slot),
+            _ => RowName::Upper(self.row(slot, 0).upper() + layer as u32 - 1),
+        }
+    }
+
+    /// The row of that name.
+    pub(super) fn named_row(&self, name: RowName) -> Row<'_> {
+        match name {
+            RowName::Layer0(slot) => self.words(&self.layer0, slot),
+            RowName::Upper(row) => self.words(&self.upper, row),
+        }
+    }
+
+    #[inline(always)]
+    fn words<'a>(&'a self, arena: &'a Arena, row: u32) -> Row<'a> {
+        // SAFETY: rows are 4-byte multiples in page-aligned chunks, reserved before their slot is known to anyone, and
+        // accessed only as atomics. AtomicU32 has the layout of u32.
+        Row::new(unsafe { std::slice::from_raw_parts(arena.row(row).cast::<AtomicU32>(), arena.row_bytes() / 4) })
+    }
+
+    /// Brings a layer-0 row towards the caches.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: u32) {
+        vicinal_kernels::prefetch(self.layer0.row(slot), self.layer0.row_bytes());
+    }
+
+    /// Where a search starts, if there is any node.
+    pub fn entry(&self) -> Option<EntryPoint> {
+        let packed = self.entry.load(Ordering::Acquire);
+        (packed != u64::MAX).then_some(EntryPoint { slot: packed as u32, level: (packed >> 32) as usize })
+    }
+
+    /// Moves the entry point.
+    pub fn set_entry(&self, entry: Option<EntryPoint>) {
+        let packed = entry.map_or(u64::MAX, |e| (e.level as u64) << 32 | u64::from(e.slot));
+        self.entry.store(packed, Ordering::Release);
+    }
+
+    /// The chain of slots with the same vector as `slot`, itself excluded.
+    pub fn twins(&self, slot: u32) -> impl Iterator<Item = u32> {
+        let next = |slot: u32| Some(self.row(slot, 0).twin()).filter(|&twin| twin != NONE);
+        std::iter::successors(next(slot), move |&twin| next(twin))
+    }
+}

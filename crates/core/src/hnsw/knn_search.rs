@@ -1,0 +1,82 @@
+//! Algorithm 5, K-NN-SEARCH.
+
+use super::graph::Graph;
+use super::pool::Candidate;
+use super::scratch::Scratch;
+use super::search_layer::{descend, search_layer};
+use crate::flat::Measure;
+use crate::types::Counters;
+use crate::vectors::Vectors;
+
+/// Candidates beyond `k` that are measured again where the walk reads rounded rows: rounding moves a neighbour by a
+/// rank or two, rarely by more.
+const RERANK_MARGIN: usize = 8;
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Distances and slots, nearest first.
+    pub nearest: Vec<(f32, u32)>,
+    /// What it cost.
+    pub counters: Counters,
+}
+
+/// The `k` nearest of `query` among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer 0,
+/// then the nearest candidates measured from their full rows.
+pub fn knn_search(
+    graph: &Graph,
+    vectors: &Vectors,
+    query: &[u8],
+    k: usize,
+    ef: usize,
+    slots: usize,
+    scratch: &mut Scratch,
+    found: &mut Found,
+) {
+    found.nearest.clear();
+    scratch.prepare(slots, graph.capacity(0));
+    let Some(entry) = graph.entry() else { return };
+    let scorer = vectors.scorer(query);
+    let start = descend(graph, &scorer, entry, 0, scratch);
+    scratch.pool.reset(ef.max(k));
+    scratch.visited.insert(start.slot());
+    scratch.pool.offer(start);
+    search_layer(graph, &scorer, 0, scratch);
+    scratch.visited.clear();
+
+    let margin = if vectors.walks_rounded() { RERANK_MARGIN } else { 0 };
+    let candidates = scratch.pool.candidates();
+    let candidates = &candidates[..candidates.len().min(k + margin)];
+    let mut measure = Measure::new(vectors.space(), query);
+    for slot in candidates.iter().map(|c| c.slot()) {
+        // SAFETY: slots in the graph were written before they were linked.
+        found.nearest.push((measure.distance(unsafe { vectors.plane(slot) }), slot));
+    }
+    found.nearest.sort_unstable_by_key(|&(distance, slot)| Candidate::new(distance, slot));
+    add_twins(graph, k, &mut found.nearest);
+    found.counters = counters(scratch, candidates.len());
+}
+
+/// Puts the twins of each node behind it, and cuts the list at `k`.
+fn add_twins(graph: &Graph, k: usize, nearest: &mut Vec<(f32, u32)>) {
+    let mut i = 0;
+    while i < nearest.len().min(k) {
+        let (distance, slot) = nearest[i];
+        let twins: Vec<_> = graph.twins(slot).take(k - i - 1).map(|twin| (distance, twin)).collect();
+        let count = twins.len();
+        nearest.splice(i + 1..i + 1, twins);
+        i += 1 + count;
+    }
+    nearest.truncate(k);
+}
+
+fn counters(scratch: &Scratch, reranked: usize) -> Counters {
+    let sum = |counts: &[u32]| counts.iter().map(|&c| u64::from(c)).sum::<u64>();
+    Counters {
+        distance_evaluations: sum(&scratch.evaluations) + reranked as u64,
+        hops: sum(&scratch.hops),
+        hops_per_layer: scratch.hops.clone(),
+        evaluations_per_layer: scratch.evaluations.clone(),
+        reranked: reranked as u32,
+    }
+}

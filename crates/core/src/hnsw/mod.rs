@@ -1,0 +1,34 @@
+//! Hierarchical Navigable Small World graphs: Y. A. Malkov, D. A. Yashunin, *Efficient and robust approximate nearest
+//! neighbor search using Hierarchical Navigable Small World graphs*, 2016/2018, arXiv:1603.09320.
+//!
+//! | paper | here |
+//! | --- | --- |
+//! | Algorithm 1, INSERT | [`insert`] |
+//! | Algorithm 2, SEARCH-LAYER | [`search_layer`] |
+//! | Algorithm 3, SELECT-NEIGHBORS-SIMPLE | the fill of [`select_neighbors`] |
+//! | Algorithm 4, SELECT-NEIGHBORS-HEURISTIC | [`select_neighbors`] |
+//! | Algorithm 5, K-NN-SEARCH | [`knn_search`] |
+//!
+//! Beyond the paper: a spanning tree of protected edges that keeps every node reachable ([`adopt`]), chains of equal
+//! vectors ([`graph`]), and an undo log that makes a batch all or nothing ([`undo`]).
+
+mod adopt;
+mod graph;
+mod insert;
+mod knn_search;
+mod levels;
+mod pool;
+mod row;
+mod scratch;
+mod search_layer;
+mod select_neighbors;
+mod undo;
+mod verify;
+
+pub use graph::Graph;
+pub use insert::Inserter;
+pub use knn_search::{Found, knn_search};
+pub use levels::LevelLaw;
+pub use scratch::Scratch;
+pub use undo::Undo;
+pub use verify::{Report, degree_histogram, nodes_per_layer, verify};

@@ -1,0 +1,233 @@
+//! One node's links on one layer: a row of words that readers copy without a lock and writers change under one.
+//!
+//! | word | holds |
+//! | --- | --- |
+//! | 0 | version: odd while a writer changes the row (a seqlock) |
+//! | 1 | degree (low 16 bits), the node's level (next 8), whether it hangs on a chain (next bit) |
+//! | 2 | layer 0: the node's first row among the upper rows |
+//! | 3 | layer 0: the next slot of the chain of equal vectors, or [`NONE`] |
+//! | 4… | `degree` neighbours; the top bit marks a protected edge |
+//!
+//! Only [`Row`] touches these words. All are atomics, so a racing read is a stale value at worst, and the version tells.
+
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+
+/// No slot.
+pub const NONE: u32 = u32::MAX;
+/// Marks an edge that must not be pruned: it belongs to the spanning tree that keeps nodes reachable.
+pub const PROTECTED: u32 = 1 << 31;
+/// In the degree word: the slot is a twin, no node of the graph.
+const TWIN: u32 = 1 << 24;
+/// Words before the neighbours.
+pub const HEADER: usize = 4;
+
+/// The slot of a link, without its mark.
+#[inline(always)]
+pub fn slot_of(link: u32) -> u32 {
+    link & !PROTECTED
+}
+
+/// A row as readers see it.
+#[derive(Clone, Copy)]
+pub struct Row<'a>(&'a [AtomicU32]);
+
+impl<'a> Row<'a> {
+    /// The row in these words.
+    pub fn new(words: &'a [AtomicU32]) -> Self {
+        Row(words)
+    }
+
+    /// Most neighbours that fit.
+    pub fn capacity(self) -> usize {
+        self.0.len() - HEADER
+    }
+
+    /// The node's level (layer 0 rows).
+    pub fn level(self) -> usize {
+        (self.0[1].load(Ordering::Relaxed) >> 16) as usize & 0xff
+    }
+
+    /// Neighbours now.
+    pub fn degree(self) -> usize {
+        // A hostile file may claim any degree; the row's length is the truth.
+        ((self.0[1].load(Ordering::Relaxed) & 0xffff) as usize).min(self.capacity())
+    }
+
+    /// First upper row of the node (layer 0 rows of nodes above level 0).
+    pub fn upper(self) -> u32 {
+        self.0[2].load(Ordering::Relaxed)
+    }
+
+    /// Next slot of the chain of equal vectors.
+    pub fn twin(self) -> u32 {
+        self.0[3].load(Ordering::Acquire)
+    }
+
+    /// Whether the slot hangs on the chain of an equal vector instead of being a node.
+    pub fn is_twin(self) -> bool {
+        self.0[1].load(Ordering::Relaxed) & TWIN != 0
+    }
+
+    /// Copies the links, marks included, to `out` as one consistent state; says how many.
+    #[inline]
+    pub fn read(self, out: &mut [u32]) -> usize {
+        self.read_versioned(out).0
+    }
+
+    /// As [`Row::read`], with the version for [`Row::lock_if`].
+    #[inline]
+    pub fn read_versioned(self, out: &mut [u32]) -> (usize, u32) {
+        let mut spins = 0u32;
+        loop {
+            let before = self.0[0].load(Ordering::Acquire);
+            if before & 1 == 0 {
+                let degree = self.degree();
+                for (out, link) in out.iter_mut().zip(&self.0[HEADER..HEADER + degree]) {
+                    *out = link.load(Ordering::Relaxed);
+                }
+                fence(Ordering::Acquire);
+                if self.0[0].load(Ordering::Relaxed) == before {
+                    return (degree, before);
+                }
+            }
+            wait(&mut spins);
+        }
+    }
+
+    /// Takes the row's lock.
+    pub fn lock(self) -> LockedRow<'a> {
+        let mut spins = 0u32;
+        loop {
+            let version = self.0[0].load(Ordering::Relaxed);
+            if version & 1 == 0
+                && let Some(locked) = self.lock_if(version)
+            {
+                return locked;
+            }
+            wait(&mut spins);
+        }
+    }
+
+    /// Takes the row's lock if nobody changed it since it had this (even) version. What to change can so be worked out
+    /// without keeping readers waiting.
+    pub fn lock_if(self, version: u32) -> Option<LockedRow<'a>> {
+        self.0[0].compare_exchange(version, version | 1, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        // The odd version must be seen before any of the changes that follow it.
+        fence(Ordering::Release);
+        Some(LockedRow { row: self, version })
+    }
+}
+
+/// Holders work for a microsecond or so: spin first, then let others run (the holder may have lost its core).
+fn wait(spins: &mut u32) {
+    *spins += 1;
+    if *spins < 64 {
+        std::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
+    }
+}
+
+/// A row whose lock is held; dropping it publishes the changes.
+pub struct LockedRow<'a> {
+    row: Row<'a>,
+    version: u32,
+}
+
+impl LockedRow<'_> {
+    /// All links, marks included.
+    pub fn links(&self) -> impl Iterator<Item = u32> {
+        self.row.0[HEADER..HEADER + self.row.degree()].iter().map(|link| link.load(Ordering::Relaxed))
+    }
+
+    /// Changes link `i`.
+    pub fn set(&self, i: usize, link: u32) {
+        self.row.0[HEADER + i].store(link, Ordering::Relaxed);
+    }
+
+    /// Adds a link; there is room.
+    pub fn push(&self, link: u32) {
+        let degree = self.row.degree();
+        assert!(degree < self.row.capacity(), "push into a full row");
+        self.set(degree, link);
+        self.set_header(degree + 1, self.row.level());
+    }
+
+    /// Makes the row that of a new node without links.
+    pub fn init(&self, level: usize, upper: u32) {
+        self.row.0[2].store(upper, Ordering::Relaxed);
+        self.row.0[3].store(NONE, Ordering::Relaxed);
+        self.set_header(0, level);
+    }
+
+    /// Replaces all links of a row.
+    pub fn set_all(&self, links: &[u32]) {
+        links.iter().enumerate().for_each(|(i, &link)| self.set(i, link));
+        self.set_header(links.len(), self.row.level());
+    }
+
+    /// Sets the next slot of the chain of equal vectors.
+    pub fn set_twin(&self, slot: u32) {
+        self.row.0[3].store(slot, Ordering::Release);
+    }
+
+    /// Makes the slot a twin that `next` follows on the chain.
+    pub fn make_twin(&self, next: u32) {
+        self.row.0[1].store(TWIN, Ordering::Relaxed);
+        self.set_twin(next);
+    }
+
+    /// The words after the version, for the undo log.
+    pub fn save(&self) -> Box<[u32]> {
+        self.row.0[1..].iter().map(|word| word.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Puts back what [`LockedRow::save`] returned.
+    pub fn restore(&self, words: &[u32]) {
+        for (word, &value) in self.row.0[1..].iter().zip(words) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn set_header(&self, degree: usize, level: usize) {
+        self.row.0[1].store(degree as u32 | (level as u32) << 16, Ordering::Relaxed);
+    }
+}
+
+impl Drop for LockedRow<'_> {
+    fn drop(&mut self) {
+        self.row.0[0].store(self.version.wrapping_add(2), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writers keep all links of the row equal; a reader that saw two different ones saw half a write.
+    #[test]
+    fn readers_never_see_half_a_write() {
+        let words: Vec<AtomicU32> = (0..HEADER + 32).map(|_| AtomicU32::new(0)).collect();
+        let row = Row::new(&words);
+        row.lock().init(0, 0);
+        row.lock().set_all(&[0; 32]);
+        std::thread::scope(|scope| {
+            for writer in 0..2u32 {
+                scope.spawn(move || {
+                    for round in 0..20_000u32 {
+                        let locked = row.lock();
+                        (0..32).for_each(|i| locked.set(i, round * 2 + writer));
+                    }
+                });
+            }
+            scope.spawn(move || {
+                let mut links = [0u32; 32];
+                for _ in 0..20_000 {
+                    assert_eq!(row.read(&mut links), 32);
+                    assert!(links.iter().all(|&link| link == links[0]), "{links:?}");
+                }
+            });
+        });
+        assert_eq!(words[0].load(Ordering::Relaxed), 2 * 40_002);
+    }
+}

@@ -1,0 +1,66 @@
+//! All or nothing: rows that a batch changes are kept as they were, and put back if the batch is given up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::graph::{EntryPoint, Graph};
+use super::row::LockedRow;
+
+/// A graph's state before a batch.
+pub struct Undo {
+    slots: u32,
+    upper_rows: u32,
+    entry: Option<EntryPoint>,
+    /// One bit for each row that existed before (layer 0, upper): whether it is in the log.
+    saved: [Vec<AtomicU64>; 2],
+    log: Mutex<Vec<(RowName, Box<[u32]>)>>,
+}
+
+/// A row of the graph's arenas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowName {
+    /// A layer-0 row by slot.
+    Layer0(u32),
+    /// An upper row by number.
+    Upper(u32),
+}
+
+impl Undo {
+    /// The state of a graph that has `slots` slots.
+    pub fn new(graph: &Graph, slots: u32) -> Self {
+        let bits = |rows: u32| (0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        let upper_rows = graph.upper_rows();
+        Undo {
+            slots,
+            upper_rows,
+            entry: graph.entry(),
+            saved: [bits(slots), bits(upper_rows)],
+            log: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// To be called with the row locked, before its first change.
+    pub fn note(&self, name: RowName, row: &LockedRow<'_>) {
+        let (bits, index, existed) = match name {
+            RowName::Layer0(slot) => (&self.saved[0], slot, slot < self.slots),
+            RowName::Upper(upper) => (&self.saved[1], upper, upper < self.upper_rows),
+        };
+        if !existed {
+            return;
+        }
+        let bit = 1 << (index % 64);
+        if bits[index as usize / 64].fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            self.log.lock().push((name, row.save()));
+        }
+    }
+
+    /// Puts every row back. Nobody reads or writes the graph meanwhile.
+    pub fn roll_back(self, graph: &Graph) {
+        for (name, words) in self.log.into_inner() {
+            graph.named_row(name).lock().restore(&words);
+        }
+        graph.truncate_upper(self.upper_rows);
+        graph.set_entry(self.entry);
+    }
+}

@@ -1,0 +1,165 @@
+//! The user's ids: slot → id and id → slot.
+//!
+//! As long as every id equals its slot (ids were left to the index, or count from 0) neither direction is stored.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytemuck::pod_read_unaligned;
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+
+use crate::arena::Arena;
+use crate::error::{Error, Result};
+
+/// Ids of slots.
+pub struct Ids {
+    /// Whether ids differ from slots.
+    stored: AtomicBool,
+    by_slot: Arena,
+    by_id: RwLock<HashMap<i64, u32>>,
+}
+
+/// Checked ids of a batch.
+pub struct Batch {
+    /// The id of each row.
+    pub ids: Vec<i64>,
+    /// Whether ids still equal slots once the batch is in.
+    identity: bool,
+}
+
+impl Ids {
+    /// No ids.
+    pub fn new() -> Self {
+        Ids { stored: AtomicBool::new(false), by_slot: Arena::new(8), by_id: RwLock::default() }
+    }
+
+    /// Ids of slots `0..`, from a snapshot; they are distinct and not negative.
+    pub fn from_stored(ids: impl ExactSizeIterator<Item = i64>) -> Result<Self> {
+        let this = Ids::new();
+        this.by_slot.reserve(ids.len())?;
+        this.by_id.write().reserve(ids.len());
+        this.stored.store(true, Ordering::Release);
+        for (slot, id) in ids.enumerate() {
+            this.write(slot as u32, id);
+            this.by_id.write().insert(id, slot as u32);
+        }
+        Ok(this)
+    }
+
+    /// The id of a slot.
+    #[inline]
+    pub fn id(&self, slot: u32) -> i64 {
+        if !self.is_stored() {
+            return i64::from(slot);
+        }
+        // SAFETY: ids are written before their slots are linked, and never change.
+        pod_read_unaligned(unsafe { self.by_slot.bytes(slot) })
+    }
+
+    /// The slot of an id, among the first `slots`.
+    pub fn slot(&self, id: i64, slots: u32) -> Option<u32> {
+        if self.is_stored() {
+            self.by_id.read().get(&id).copied()
+        } else {
+            u32::try_from(id).ok().filter(|&slot| slot < slots)
+        }
+    }
+
+    /// Whether ids are stored, because they differ from slots.
+    pub fn is_stored(&self) -> bool {
+        self.stored.load(Ordering::Acquire)
+    }
+
+    /// Bytes of both directions.
+    pub fn bytes(&self, slots: u32) -> u64 {
+        let table = self.by_id.read().allocation_size() as u64;
+        table + if self.is_stored() { 8 * u64::from(slots) } else { 0 }
+    }
+
+    /// Checks the ids of a batch that will take slots `first..first + rows`; without ids, the rows get the numbers
+    /// after the largest id so far.
+    pub fn check(&self, first: u32, rows: usize, given: Option<&[i64]>) -> Result<Batch> {
+        let ids = match given {
+            Some(ids) => self.check_given(first, rows, ids)?,
+            None => {
+                let next = self.next(first)?;
+                if next.checked_add(rows as i64).is_none() {
+                    return Err(Error::invalid(format!("no ids are left after {next}; give ids of your own")));
+                }
+                (next..next + rows as i64).collect()
+            }
+        };
+        let identity = !self.is_stored() && ids.iter().enumerate().all(|(i, &id)| id == i64::from(first) + i as i64);
+        Ok(Batch { ids, identity })
+    }
+
+    fn next(&self, first: u32) -> Result<i64> {
+        if !self.is_stored() {
+            return Ok(i64::from(first));
+        }
+        let largest = self.by_id.read().keys().max().copied().unwrap_or(-1);
+        largest.checked_add(1).ok_or_else(|| Error::invalid("no ids are left after the largest; give ids of your own"))
+    }
+
+    fn check_given(&self, first: u32, rows: usize, ids: &[i64]) -> Result<Vec<i64>> {
+        if ids.len() != rows {
+            return Err(Error::invalid(format!("{} ids for {rows} rows; give one id for each row", ids.len())));
+        }
+        let mut seen = HashSet::with_capacity(rows);
+        for (row, &id) in ids.iter().enumerate() {
+            if id < 0 {
+                return Err(Error::invalid(format!("row {row}: id {id} is negative; ids must be 0 or more")));
+            }
+            if !seen.insert(id) {
+                let message = format!("row {row}: id {id} is twice in the batch; ids must be distinct");
+                return Err(Error::Duplicate { message, row, id });
+            }
+            if self.slot(id, first).is_some() {
+                let message =
+                    format!("row {row}: id {id} is already in the index; choose another, or leave the row out");
+                return Err(Error::Duplicate { message, row, id });
+            }
+        }
+        Ok(ids.to_vec())
+    }
+
+    /// Writes the ids of slots that nobody knows yet. Returns whether they were only now stored, for
+    /// [`Ids::forget`].
+    pub fn write_batch(&self, first: u32, batch: &Batch) -> Result<bool> {
+        if batch.identity {
+            return Ok(false);
+        }
+        self.by_slot.reserve(first as usize + batch.ids.len())?;
+        let newly = !self.is_stored();
+        if newly {
+            (0..first).for_each(|slot| self.write(slot, i64::from(slot)));
+            *self.by_id.write() = (0..first).map(|slot| (i64::from(slot), slot)).collect();
+        }
+        for (slot, &id) in (first..).zip(&batch.ids) {
+            self.write(slot, id);
+        }
+        self.stored.store(true, Ordering::Release);
+        Ok(newly)
+    }
+
+    /// Makes the ids of a batch findable.
+    pub fn commit(&self, first: u32, batch: &Batch) {
+        if !batch.identity {
+            self.by_id.write().extend(batch.ids.iter().copied().zip(first..));
+        }
+    }
+
+    /// Takes back [`Ids::write_batch`]. Nobody searches meanwhile.
+    pub fn forget(&self, newly: bool) {
+        if newly {
+            self.stored.store(false, Ordering::Release);
+            *self.by_id.write() = HashMap::new();
+        }
+    }
+
+    fn write(&self, slot: u32, id: i64) {
+        // SAFETY: reserved by the caller; slots that readers know are only written again with the same value.
+        unsafe { self.by_slot.write(slot, &id.to_ne_bytes()) }
+    }
+}

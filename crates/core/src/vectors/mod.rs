@@ -1,0 +1,11 @@
+//! Slot → stored code → [`Scorer`]: the graph asks for distances, it never computes one.
+
+mod check;
+mod planes;
+mod scorer;
+mod store;
+
+pub use check::{check_queries, check_rows};
+pub use planes::{join_f32, split_f32};
+pub use scorer::{CodeScorer, Scorer};
+pub use store::Vectors;

@@ -1,0 +1,87 @@
+//! One query against slots: the only way the graph learns a distance.
+
+use bytemuck::pod_read_unaligned;
+use vicinal_kernels::BatchFn;
+
+use crate::arena::Arena;
+
+/// Addresses gathered on the stack for one kernel call; longer batches take several.
+const BATCH: usize = 64;
+
+/// Scores slots for one query; lower is nearer. A batch is one hop: metric, code, instruction set and prefetch live
+/// behind this call.
+pub trait Scorer {
+    /// The score of each slot. The slots were written.
+    fn score(&self, slots: &[u32], out: &mut [f32]);
+
+    /// The score of one slot.
+    fn score_one(&self, slot: u32) -> f32 {
+        let mut out = [0.0];
+        self.score(&[slot], &mut out);
+        out[0]
+    }
+}
+
+/// From a kernel's raw value to a score.
+pub enum Adjust<'a> {
+    /// The raw value.
+    None,
+    /// Inner product: larger is nearer.
+    Negate,
+    /// `-cos`.
+    Cosine { inverse_norms: &'a Arena, inverse_norm: f32 },
+    /// Inner product between stored rows. Each row is lifted by one more component to the sphere of the largest norm,
+    /// `(x, sqrt(R - |x|^2))`, where inner product and Euclidean distance order alike (Bachrach et al. 2014): a graph
+    /// of nearest neighbours on that sphere is navigable, one by raw inner product is not. The component is computed,
+    /// not stored, so a longer row costs nothing when it comes.
+    Lifted { squared_norms: &'a Arena, radius: f32, lift: f32 },
+}
+
+/// A [`Scorer`] over stored codes.
+pub struct CodeScorer<'a> {
+    kernel: BatchFn,
+    query: &'a [u8],
+    rows: &'a Arena,
+    len: usize,
+    adjust: Adjust<'a>,
+}
+
+impl<'a> CodeScorer<'a> {
+    pub(super) fn new(kernel: BatchFn, query: &'a [u8], rows: &'a Arena, len: usize, adjust: Adjust<'a>) -> Self {
+        CodeScorer { kernel, query, rows, len, adjust }
+    }
+
+    fn adjust(&self, slots: &[u32], scores: &mut [f32]) {
+        // SAFETY: the aux of a written row was written with it.
+        let aux = |arena: &Arena, slot: u32| -> f32 { pod_read_unaligned(unsafe { arena.bytes(slot) }) };
+        let pairs = slots.iter().zip(scores.iter_mut());
+        match self.adjust {
+            Adjust::None => {}
+            Adjust::Negate => pairs.for_each(|(_, s)| *s = -*s),
+            Adjust::Cosine { inverse_norms, inverse_norm } => {
+                pairs.for_each(|(&slot, s)| *s *= -inverse_norm * aux(inverse_norms, slot));
+            }
+            Adjust::Lifted { squared_norms, radius, lift } => pairs.for_each(|(&slot, s)| {
+                let theirs = (radius - aux(squared_norms, slot)).max(0.0).sqrt();
+                *s = -(*s + lift * theirs);
+            }),
+        }
+    }
+}
+
+impl Scorer for CodeScorer<'_> {
+    #[inline]
+    fn score(&self, slots: &[u32], out: &mut [f32]) {
+        let mut addresses = [std::ptr::null::<u8>(); BATCH];
+        for (slots, out) in slots.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
+            for (address, &slot) in addresses.iter_mut().zip(slots) {
+                *address = self.rows.row(slot);
+            }
+            // SAFETY: the addresses are of written rows with `len` elements, as is the query; `out` has a place for each.
+            unsafe {
+                (self.kernel)(self.query.as_ptr(), addresses.as_ptr(), slots.len(), self.len, out.as_mut_ptr());
+            }
+            self.adjust(slots, out);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The vectors of an index by slot.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytemuck::pod_read_unaligned;
+use half::{bf16, f16};
+
+use super::planes::{join_f32, split_f32};
+use super::scorer::{Adjust, CodeScorer};
+use crate::arena::Arena;
+use crate::error::Result;
+use crate::flat::{Block, Plane, Space};
+use crate::types::{Dtype, Metric};
+
+/// Stored rows, each written once and immutable from then on.
+pub struct Vectors {
+    dim: usize,
+    metric: Metric,
+    dtype: Dtype,
+    /// What the walk reads: the rows as stored, or the hi plane of f32.
+    walk: Arena,
+    /// The lo plane of f32.
+    lo: Option<Arena>,
+    /// One f32 a row: 1 / norm under cosine, the squared norm under ip.
+    aux: Option<Arena>,
+    /// Bits of the largest squared norm so far; ip lifts all rows to a sphere of that radius.
+    max_squared_norm: AtomicU32,
+}
+
+impl Vectors {
+    /// An empty store.
+    pub fn new(dim: usize, metric: Metric, dtype: Dtype) -> Self {
+        let split = dtype == Dtype::F32;
+        let row_bytes = dtype.row_bytes(dim);
+        Vectors {
+            dim,
+            metric,
+            dtype,
+            walk: Arena::new(if split { row_bytes / 2 } else { row_bytes }),
+            lo: split.then(|| Arena::new(row_bytes / 2)),
+            aux: matches!(metric, Metric::Cosine | Metric::Ip).then(|| Arena::new(4)),
+            max_squared_norm: AtomicU32::new(0),
+        }
+    }
+
+    /// The arenas by name, for snapshots and for counting bytes: walk plane, lo plane, aux.
+    pub fn arenas(&self) -> [(&'static str, Option<&Arena>); 3] {
+        [("walk", Some(&self.walk)), ("lo", self.lo.as_ref()), ("aux", self.aux.as_ref())]
+    }
+
+    /// The largest squared norm so far (ip only).
+    pub fn max_squared_norm(&self) -> f32 {
+        f32::from_bits(self.max_squared_norm.load(Ordering::Relaxed))
+    }
+
+    /// Sets it back, or to what a snapshot says.
+    pub fn set_max_squared_norm(&self, value: f32) {
+        self.max_squared_norm.store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Makes room for slots below `rows`.
+    pub fn reserve(&self, rows: usize) -> Result<()> {
+        self.arenas().into_iter().filter_map(|(_, arena)| arena).try_for_each(|arena| arena.reserve(rows))
+    }
+
+    /// Writes the row of a new slot. `row` passed [`super::check_rows`].
+    ///
+    /// # Safety
+    /// The slot was reserved and is not yet reachable by anyone else.
+    pub unsafe fn write(&self, slot: u32, row: &[u8]) {
+        match &self.lo {
+            None => {
+                // SAFETY: the caller's promise.
+                unsafe { self.walk.write(slot, row) }
+            }
+            Some(lo) => {
+                // SAFETY: the slot is ours alone (the caller's promise), and each plane has `row.len() / 2` bytes.
+                let (hi, lo) = unsafe {
+                    (
+                        std::slice::from_raw_parts_mut(self.walk.row(slot).cast::<[u8; 2]>(), self.dim),
+                        std::slice::from_raw_parts_mut(lo.row(slot).cast::<[u8; 2]>(), self.dim),
+                    )
+                };
+                for ((x, hi), lo) in row.chunks_exact(4).zip(hi).zip(lo) {
+                    let (h, l) = split_f32(pod_read_unaligned(x));
+                    (*hi, *lo) = (h.to_ne_bytes(), l.to_ne_bytes());
+                }
+            }
+        }
+        if let Some(aux) = &self.aux {
+            let squared = squared_norm(self.dtype, row) as f32;
+            let value = if self.metric == Metric::Cosine { 1.0 / squared.sqrt() } else { squared };
+            // SAFETY: the caller's promise.
+            unsafe { aux.write(slot, &value.to_ne_bytes()) };
+            // Non-negative floats order as their bits do.
+            self.max_squared_norm.fetch_max(squared.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// Copies the stored row to `out`.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn read(&self, slot: u32, out: &mut [u8]) {
+        // SAFETY: written rows are immutable.
+        let walk = unsafe { self.walk.bytes(slot) };
+        let Some(lo) = &self.lo else { return out.copy_from_slice(walk) };
+        // SAFETY: as above.
+        let lo = unsafe { lo.bytes(slot) };
+        for ((x, hi), lo) in out.chunks_exact_mut(4).zip(walk.chunks_exact(2)).zip(lo.chunks_exact(2)) {
+            x.copy_from_slice(&join_f32(pod_read_unaligned(hi), pod_read_unaligned(lo)).to_ne_bytes());
+        }
+    }
+
+    /// The stored row as a query: f32 for the float dtypes.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn read_query(&self, slot: u32, bytes: &mut Vec<u8>) {
+        bytes.resize(self.dtype.query_row_bytes(self.dim), 0);
+        if matches!(self.dtype, Dtype::F16 | Dtype::Bf16) {
+            // SAFETY: written rows are immutable.
+            let row = unsafe { self.walk.bytes(slot) };
+            for (x, half) in bytes.chunks_exact_mut(4).zip(row.chunks_exact(2)) {
+                let value = match self.dtype {
+                    Dtype::F16 => pod_read_unaligned::<f16>(half).to_f32(),
+                    _ => pod_read_unaligned::<bf16>(half).to_f32(),
+                };
+                x.copy_from_slice(&value.to_ne_bytes());
+            }
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { self.read(slot, bytes) }
+        }
+    }
+
+    /// Whether two slots hold the same bytes.
+    ///
+    /// # Safety
+    /// Both slots were written.
+    pub unsafe fn equal(&self, a: u32, b: u32) -> bool {
+        // SAFETY: written rows are immutable.
+        unsafe {
+            self.walk.bytes(a) == self.walk.bytes(b) && self.lo.as_ref().is_none_or(|lo| lo.bytes(a) == lo.bytes(b))
+        }
+    }
+
+    /// A scorer of the walk plane for a user's query.
+    pub fn scorer<'a>(&'a self, query: &'a [u8]) -> CodeScorer<'a> {
+        let adjust = match (self.metric, &self.aux) {
+            (Metric::Cosine, Some(aux)) => {
+                Adjust::Cosine { inverse_norms: aux, inverse_norm: self.inverse_norm(query) }
+            }
+            (Metric::Ip, _) => Adjust::Negate,
+            _ => Adjust::None,
+        };
+        self.with_adjust(query, adjust)
+    }
+
+    /// A scorer between stored rows: what the graph is built by. The same as [`Vectors::scorer`] but under ip, where
+    /// rows are compared on the sphere (see [`Adjust::Lifted`]).
+    ///
+    /// # Safety
+    /// The slot was written; `query` is its row by [`Vectors::read_query`].
+    pub unsafe fn build_scorer<'a>(&'a self, slot: u32, query: &'a [u8]) -> CodeScorer<'a> {
+        let (Metric::Ip, Some(aux)) = (self.metric, &self.aux) else { return self.scorer(query) };
+        let radius = self.max_squared_norm();
+        // SAFETY: the row's aux was written with it.
+        let own: f32 = pod_read_unaligned(unsafe { aux.bytes(slot) });
+        self.with_adjust(query, Adjust::Lifted { squared_norms: aux, radius, lift: (radius - own).max(0.0).sqrt() })
+    }
+
+    fn with_adjust<'a>(&'a self, query: &'a [u8], adjust: Adjust<'a>) -> CodeScorer<'a> {
+        let code = if self.dtype == Dtype::F32 { Dtype::Bf16.code() } else { self.dtype.code() };
+        let kernel = vicinal_kernels::batch(self.metric.form(), code);
+        CodeScorer::new(kernel, query, &self.walk, self.dtype.kernel_len(self.dim), adjust)
+    }
+
+    fn inverse_norm(&self, query: &[u8]) -> f32 {
+        let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
+        (1.0 / squared_norm(dtype, query).sqrt()) as f32
+    }
+
+    /// Whether the walk reads less than the stored row, so that final candidates are worth measuring again.
+    pub fn walks_rounded(&self) -> bool {
+        self.lo.is_some()
+    }
+
+    /// One slot's row, as exact search reads it.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn plane(&self, slot: u32) -> Plane<'_> {
+        // SAFETY: written rows are immutable.
+        unsafe {
+            match &self.lo {
+                None => Plane::Whole(self.walk.bytes(slot)),
+                Some(lo) => Plane::Split { hi: self.walk.bytes(slot), lo: lo.bytes(slot) },
+            }
+        }
+    }
+
+    /// The rows of slots below `rows`, as exact search reads them.
+    ///
+    /// # Safety
+    /// Those slots were written.
+    pub unsafe fn blocks(&self, rows: usize) -> Vec<Block<'_>> {
+        // SAFETY: written rows are immutable.
+        unsafe {
+            let walk = self.walk.runs(rows);
+            match &self.lo {
+                None => walk
+                    .map(|(first_slot, rows, bytes)| Block { first_slot, rows, plane: Plane::Whole(bytes) })
+                    .collect(),
+                Some(lo) => walk
+                    .zip(lo.runs(rows))
+                    .map(|((first_slot, rows, hi), (_, _, lo))| Block {
+                        first_slot,
+                        rows,
+                        plane: Plane::Split { hi, lo },
+                    })
+                    .collect(),
+            }
+        }
+    }
+
+    /// The space of the vectors.
+    pub fn space(&self) -> Space {
+        Space { dim: self.dim, metric: self.metric, dtype: self.dtype }
+    }
+}
+
+fn squared_norm(dtype: Dtype, row: &[u8]) -> f64 {
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    match dtype {
+        Dtype::F32 => row.chunks_exact(4).map(|b| square(pod_read_unaligned(b))).sum(),
+        Dtype::F16 => row.chunks_exact(2).map(|b| square(pod_read_unaligned::<f16>(b).to_f32())).sum(),
+        Dtype::Bf16 => row.chunks_exact(2).map(|b| square(pod_read_unaligned::<bf16>(b).to_f32())).sum(),
+        Dtype::I8 => row.iter().map(|&b| square(f32::from(b as i8))).sum(),
+        Dtype::U8 => row.iter().map(|&b| square(f32::from(b))).sum(),
+        Dtype::Bits => unreachable!("bits have no norm: check_metric refuses cosine and ip on them"),
+    }
+}
