@@ -59,6 +59,10 @@ fmt: $(STAMPS)/dev  ## format Rust and Python in place, and mend what the linter
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
+.PHONY: hooks
+hooks: $(STAMPS)/dev  ## let git run the quick half of lint before each commit
+	$(BIN)/pre-commit install
+
 .PHONY: test-rust
 test-rust:  ## the Rust tests; every kernel this machine has against the scalar reference
 	cargo test $(LOCKED) --workspace --exclude vicinal-python
@@ -67,13 +71,13 @@ test-rust:  ## the Rust tests; every kernel this machine has against the scalar 
 test-python: $(STAMPS)/dev  ## the Python tests (PYTEST_ARGS="tests/recall -k l2")
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-# The instruction sets VICINAL_ISA accepts on this machine, asked of the built extension.
-ISAS = $(shell for isa in scalar avx2 avx512 neon; do \
-    VICINAL_ISA=$$isa $(BIN)/python -c 'import vicinal' 2>/dev/null && echo $$isa; done)
+# Asked of the built extension: all instruction sets of this machine, and those but the one it chooses.
+ISAS = $$($(BIN)/python -c 'from vicinal import _native as n; print(*n.available_isas())')
+OTHER_ISAS = $$($(BIN)/python -c 'from vicinal import _native as n; print(*{*n.available_isas()} - {n.isa()})')
 
 .PHONY: test-isa-quick
-test-isa-quick: $(STAMPS)/dev  ## the contract tests under each instruction set but the one chosen by itself
-	@set -e; for isa in $(ISAS); do echo "== VICINAL_ISA=$$isa"; \
+test-isa-quick: $(STAMPS)/dev  ## the contract tests under each instruction set that test-python does not choose
+	@set -e; for isa in $(OTHER_ISAS); do echo "== VICINAL_ISA=$$isa"; \
 	    VICINAL_ISA=$$isa $(BIN)/pytest -q tests/contract; done
 
 .PHONY: test-isa
@@ -91,6 +95,10 @@ docs: $(STAMPS)/dev  ## the documentation as a site in site/, refusing broken li
 .PHONY: figures
 figures: $(STAMPS)/dev  ## redraw the figures of the documentation
 	$(BIN)/python docs/figures.py
+
+.PHONY: cli-reference
+cli-reference: $(STAMPS)/dev  ## rewrite docs/reference/cli.md from the commands' own help
+	$(BIN)/python docs/cli_reference.py
 
 .PHONY: wheel
 wheel: $(STAMPS)/dev  ## a wheel in dist/, for Python 3.10 and every later one
@@ -116,13 +124,14 @@ $(STAMPS)/venv:
 	@touch $@
 
 # The build backend lives in .venv so that rebuilding needs no network.
-$(STAMPS)/backend: $(STAMPS)/venv pyproject.toml
-	$(BIN)/pip install --quiet "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
+$(STAMPS)/backend: $(STAMPS)/venv pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
 	@touch $@
 
 define install
 	@echo "Installing vicinal[$(1)]; the extension compiles in release mode, about a minute the first time"
-	MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --no-build-isolation --editable ".[$(1)]"
+	MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --constraint constraints.txt \
+	    --no-build-isolation --editable ".[$(1)]"
 	@touch $@
 endef
 

@@ -1,0 +1,54 @@
+"""Writes docs/reference/cli.md from the help of `vicinal` and its commands (`make cli-reference`).
+
+The page is committed, so that it can be read without building anything; a test holds its commands
+and options against the program.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from vicinal.cli import app
+
+PAGE = Path(__file__).parent / "reference" / "cli.md"
+HEAD = """\
+# Command line
+
+`pip install 'vicinal[cli]'` installs the command. What follows is its own help, written here by
+`make cli-reference`.
+"""
+
+
+def commands() -> list[str]:
+    """The names of the commands, in the order in which the help lists them."""
+    return list(typer.main.get_command(app).commands)
+
+
+def help_of(*words: str) -> str:
+    """What `vicinal … --help` prints on a plain terminal of 92 columns."""
+    env = {**os.environ, "COLUMNS": "92", "TERMINAL_WIDTH": "92", "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from vicinal.cli import main; main()", *words, "--help"],
+        env=env,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, f"```text\n{help_of()}\n```\n"]
+    parts += [f"## vicinal {name}\n\n```text\n{help_of(name)}\n```\n" for name in commands()]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
