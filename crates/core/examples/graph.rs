@@ -1,0 +1,88 @@
+//! Builds an index over a .npy file of vectors and prints recall, queries a second and counters by `ef_search`.
+//!
+//! `cargo run --release -p vicinal-core --example graph -- BASE.npy QUERIES.npy l2 [rows] [threads]`
+
+use vicinal_core::{Dtype, Hits, Index, Matrix, Metric, Params, Run, SearchOptions};
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let metric: Metric = args[3].parse().unwrap();
+    let (mut base, dim) = read_npy(&args[1]);
+    let (queries, _) = read_npy(&args[2]);
+    let rows = args.get(4).map_or(base.len() / dim, |n| n.parse().unwrap());
+    let threads = args.get(5).map_or(1, |n| n.parse().unwrap());
+    base.truncate(rows * dim);
+    let base = Matrix { bytes: bytemuck::cast_slice(&base), rows };
+    let queries = Matrix { bytes: bytemuck::cast_slice(&queries), rows: queries.len() / dim };
+
+    let params =
+        Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 200, seed: 0, level_p: None };
+    let index = Index::new(params).unwrap();
+    let start = cpu_seconds();
+    index.add(base, None, &Run::new(threads)).unwrap();
+    let stats = index.stats();
+    let bytes: u64 = stats.bytes.iter().map(|(_, bytes)| bytes).sum();
+    println!("{rows} x {dim} {}: built in {:.2} s on {threads} threads", metric.as_str(), (cpu_seconds() - start));
+    println!("{} bytes a vector, layers {:?}", bytes / rows as u64, stats.nodes_per_layer);
+    let report = index.verify();
+    println!("reachable {} of {rows}, broken {:?}, one-way {:.1}%, degree {:.1}",
+        report.reachable, report.broken.first(), 100.0 * report.one_way_links as f64 / report.links as f64,
+        report.links as f64 / rows as f64);
+
+    let start = cpu_seconds();
+    let truth = index.search_exact(queries, 10, false, &Run::new(1)).unwrap();
+    println!("exact: {:.0} queries/s", queries.rows as f64 / (cpu_seconds() - start));
+    println!("{:>6} {:>8} {:>9} {:>8} {:>8}", "ef", "recall", "queries/s", "hops", "evals");
+    for ef in [10, 16, 24, 32, 40, 48, 64, 80, 100, 128, 160, 200, 300, 400] {
+        let options = SearchOptions { k: 10, ef_search: ef, counters: true };
+        let mut seconds: Vec<f64> = (0..5)
+            .map(|_| {
+                let start = cpu_seconds();
+                index.search(queries, &options, &Run::new(1)).unwrap();
+                (cpu_seconds() - start)
+            })
+            .collect();
+        seconds.sort_unstable_by(f64::total_cmp);
+        let hits = index.search(queries, &options, &Run::new(1)).unwrap();
+        let counters = hits.counters.as_ref().unwrap();
+        let mean = |sum: u64| sum as f64 / queries.rows as f64;
+        println!(
+            "{ef:>6} {:>8.4} {:>9.0} {:>8.1} {:>8.1}",
+            recall(&hits, &truth),
+            queries.rows as f64 / seconds[2],
+            mean(counters.iter().map(|c| c.hops).sum()),
+            mean(counters.iter().map(|c| c.distance_evaluations).sum()),
+        );
+    }
+}
+
+/// Seconds that this thread ran: on a busy machine steadier than those on the wall.
+fn cpu_seconds() -> f64 {
+    let times = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
+    times.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).expect("nanoseconds") / 1e9
+}
+
+/// The share of true neighbours found; a tie with the farthest counts.
+fn recall(hits: &Hits, truth: &Hits) -> f64 {
+    let pairs = hits.distances.chunks(hits.k).zip(truth.distances.chunks(truth.k));
+    let found: usize = pairs.map(|(d, t)| d.iter().filter(|&&d| d <= t[t.len() - 1]).count()).sum();
+    found as f64 / hits.distances.len() as f64
+}
+
+/// Rows of a C-ordered .npy of u8, f16 or f32 as f32, and their length.
+fn read_npy(path: &str) -> (Vec<f32>, usize) {
+    let bytes = std::fs::read(path).unwrap();
+    let header_len = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = std::str::from_utf8(&bytes[10..10 + header_len]).unwrap();
+    let data = &bytes[10 + header_len..];
+    let shape = header.split("'shape': (").nth(1).unwrap().split(')').next().unwrap();
+    let dim = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
+    let rows = if header.contains("u1") {
+        data.iter().map(|&x| f32::from(x)).collect()
+    } else if header.contains("f2") {
+        data.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
+    } else {
+        data.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
+    };
+    (rows, dim)
+}
