@@ -1,8 +1,15 @@
 //! One long call: how many threads it may use, how far it is, and whether it should stop.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::error::{Error, Result};
+
+/// Cores this process may use, asked for once: the answer is read from cgroup files, which takes longer than a search.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
+}
 
 /// Shared between the call and whoever watches it.
 #[derive(Debug, Default)]
@@ -41,7 +48,7 @@ impl Run {
     /// Threads for `items` pieces of work.
     pub fn threads_for(&self, items: usize) -> usize {
         let wanted = match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            0 => cores(),
             n => n,
         };
         wanted.min(items).max(1)
