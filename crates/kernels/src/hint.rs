@@ -16,8 +16,9 @@ pub fn prefetch(ptr: *const u8, bytes: usize) {
     }
 }
 
+/// Asks for the cache line that holds `ptr`.
 #[inline(always)]
-fn prefetch_line(ptr: *const u8) {
+pub(crate) fn prefetch_line(ptr: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of the target, and a prefetch doesn't access memory.
     unsafe {

@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 
 use super::Avx2;
+use crate::generic::GROUP;
 use crate::generic::bits::Bits;
-use crate::generic::partial32;
 
 impl Bits for Avx2 {
     const BYTES: usize = 32;
@@ -25,8 +25,8 @@ impl Bits for Avx2 {
 
     #[inline(always)]
     unsafe fn tail(at: *const u8, n: usize) -> __m256i {
-        // SAFETY: n < 32 bytes are readable; any 256 bits make a register.
-        unsafe { core::mem::transmute::<[u128; 2], __m256i>(partial32(at, n)) }
+        // SAFETY: n < 32 bytes are readable.
+        unsafe { super::tail(at, n) }
     }
 
     #[inline(always)]
@@ -67,11 +67,8 @@ impl Bits for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: __m256i) -> u32 {
-        // SAFETY: AVX2 is there.
-        unsafe {
-            let two = _mm_add_epi64(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-            _mm_cvtsi128_si32(_mm_add_epi64(two, _mm_unpackhi_epi64(two, two))) as u32
-        }
+    unsafe fn sums(v: [__m256i; GROUP]) -> [u32; GROUP] {
+        // SAFETY: AVX2 is there. A 64-bit counter is its low half: the high one stays zero.
+        unsafe { super::sums(v) }.map(|sum| sum as u32)
     }
 }

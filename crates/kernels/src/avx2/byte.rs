@@ -2,16 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use super::Avx2;
+use super::{Avx2, half_tail};
+use crate::generic::GROUP;
 use crate::generic::bytes::Bytes;
-use crate::generic::partial16;
-
-/// `n < 16` bytes, then zeros.
-#[inline(always)]
-unsafe fn tail(at: *const u8, n: usize) -> __m128i {
-    // SAFETY: n bytes are readable; any 128 bits make a register.
-    unsafe { core::mem::transmute::<u128, __m128i>(partial16(at, n)) }
-}
 
 impl Bytes for Avx2 {
     const LANES: usize = 16;
@@ -33,7 +26,7 @@ impl Bytes for Avx2 {
     #[inline(always)]
     unsafe fn u8_tail(at: *const u8, n: usize) -> __m256i {
         // SAFETY: the same contract.
-        unsafe { _mm256_cvtepu8_epi16(tail(at, n)) }
+        unsafe { _mm256_cvtepu8_epi16(half_tail(at, n)) }
     }
 
     #[inline(always)]
@@ -45,7 +38,7 @@ impl Bytes for Avx2 {
     #[inline(always)]
     unsafe fn i8_tail(at: *const u8, n: usize) -> __m256i {
         // SAFETY: the same contract.
-        unsafe { _mm256_cvtepi8_epi16(tail(at, n)) }
+        unsafe { _mm256_cvtepi8_epi16(half_tail(at, n)) }
     }
 
     #[inline(always)]
@@ -67,12 +60,8 @@ impl Bytes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: __m256i) -> i32 {
+    unsafe fn sums(v: [__m256i; GROUP]) -> [i32; GROUP] {
         // SAFETY: AVX2 is there.
-        unsafe {
-            let four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b_11_10_11_10>(four));
-            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b_01_01_01_01>(two)))
-        }
+        unsafe { super::sums(v) }
     }
 }

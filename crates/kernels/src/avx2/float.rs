@@ -2,21 +2,28 @@
 
 use core::arch::x86_64::*;
 
-use super::Avx2;
+use super::{Avx2, half_tail, tail};
+use crate::generic::GROUP;
 use crate::generic::floats::Floats;
-use crate::generic::{partial16, partial32};
 
+type Pair = (__m256, __m256);
+
+/// The lanes of two registers in a row at even, and at odd places. The registers hold components
+/// 0..4 and 8..12, and 4..8 and 12..16, since a shuffle doesn't cross the middle.
 #[inline(always)]
-unsafe fn widen_bf16(v: __m128i) -> __m256 {
+unsafe fn unzip(low: __m256, high: __m256) -> Pair {
     // SAFETY: AVX2 is there.
-    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(v))) }
+    unsafe { (_mm256_shuffle_ps::<0b_10_00_10_00>(low, high), _mm256_shuffle_ps::<0b_11_01_11_01>(low, high)) }
 }
 
-/// `n < 8` halves, then zeros.
+/// The two floats whose high halves make up each word.
 #[inline(always)]
-unsafe fn halves(at: *const u8, n: usize) -> __m128i {
-    // SAFETY: 2n < 16 bytes are readable; any 128 bits make a register.
-    unsafe { core::mem::transmute::<u128, __m128i>(partial16(at, 2 * n)) }
+unsafe fn split(words: __m256i) -> Pair {
+    // SAFETY: AVX2 is there.
+    unsafe {
+        let odd = _mm256_and_si256(words, _mm256_set1_epi32(0xffff_0000u32 as i32));
+        (_mm256_castsi256_ps(_mm256_slli_epi32::<16>(words)), _mm256_castsi256_ps(odd))
+    }
 }
 
 impl Floats for Avx2 {
@@ -37,8 +44,8 @@ impl Floats for Avx2 {
 
     #[inline(always)]
     unsafe fn f32_tail(at: *const u8, n: usize) -> __m256 {
-        // SAFETY: 4n < 32 bytes are readable; any 256 bits make a register.
-        unsafe { core::mem::transmute::<[u128; 2], __m256>(partial32(at, 4 * n)) }
+        // SAFETY: 4n < 32 bytes are readable.
+        unsafe { _mm256_castsi256_ps(tail(at, 4 * n)) }
     }
 
     #[inline(always)]
@@ -49,20 +56,41 @@ impl Floats for Avx2 {
 
     #[inline(always)]
     unsafe fn f16_tail(at: *const u8, n: usize) -> __m256 {
-        // SAFETY: the same contract.
-        unsafe { _mm256_cvtph_ps(halves(at, n)) }
+        // SAFETY: 2n < 16 bytes are readable.
+        unsafe { _mm256_cvtph_ps(half_tail(at, 2 * n)) }
     }
 
     #[inline(always)]
-    unsafe fn bf16(at: *const u8) -> __m256 {
-        // SAFETY: 16 bytes are readable.
-        unsafe { widen_bf16(_mm_loadu_si128(at.cast())) }
+    unsafe fn f32_pair(at: *const u8) -> Pair {
+        // SAFETY: 64 bytes are readable.
+        unsafe {
+            let quarter = |i: usize| _mm_loadu_ps(at.cast::<f32>().add(4 * i));
+            unzip(_mm256_set_m128(quarter(2), quarter(0)), _mm256_set_m128(quarter(3), quarter(1)))
+        }
     }
 
     #[inline(always)]
-    unsafe fn bf16_tail(at: *const u8, n: usize) -> __m256 {
-        // SAFETY: the same contract.
-        unsafe { widen_bf16(halves(at, n)) }
+    unsafe fn f32_pair_tail(at: *const u8, n: usize) -> Pair {
+        // SAFETY: 4n < 64 bytes are readable.
+        unsafe {
+            let (first, second) = match n {
+                8.. => (Self::f32(at), Self::f32_tail(at.add(32), n - 8)),
+                _ => (Self::f32_tail(at, n), Self::zero()),
+            };
+            unzip(_mm256_permute2f128_ps::<0x20>(first, second), _mm256_permute2f128_ps::<0x31>(first, second))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_pair(at: *const u8) -> Pair {
+        // SAFETY: 32 bytes are readable.
+        unsafe { split(_mm256_loadu_si256(at.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_pair_tail(at: *const u8, n: usize) -> Pair {
+        // SAFETY: 2n < 32 bytes are readable.
+        unsafe { split(tail(at, 2 * n)) }
     }
 
     #[inline(always)]
@@ -84,12 +112,15 @@ impl Floats for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: __m256) -> f32 {
-        // SAFETY: AVX2 is there.
+    unsafe fn sums([a, b, c, d]: [__m256; GROUP]) -> [f32; GROUP] {
+        // SAFETY: AVX2 is there; four lanes and an array of four are the same bytes.
         unsafe {
-            let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
-            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+            let ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            let abcd =
+                _mm256_add_ps(_mm256_shuffle_ps::<0b_01_00_01_00>(ab, cd), _mm256_shuffle_ps::<0b_11_10_11_10>(ab, cd));
+            let all = _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps::<1>(abcd));
+            core::mem::transmute::<__m128, [f32; GROUP]>(all)
         }
     }
 }

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Avx512;
+use crate::generic::GROUP;
 use crate::generic::bits::Bits;
 
 impl Bits for Avx512 {
@@ -59,8 +60,8 @@ impl Bits for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: __m512i) -> u32 {
-        // SAFETY: AVX-512 is there.
-        unsafe { _mm512_reduce_add_epi64(v) as u32 }
+    unsafe fn sums(v: [__m512i; GROUP]) -> [u32; GROUP] {
+        // SAFETY: AVX-512 is there. A 64-bit counter is its low half: the high one stays zero.
+        unsafe { super::sums(v) }.map(|sum| sum as u32)
     }
 }

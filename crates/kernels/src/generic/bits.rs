@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::Kernel;
+use super::{GROUP, Kernel};
 
 /// The operations on a register of bits.
 ///
@@ -25,7 +25,8 @@ pub(crate) trait Bits {
     /// sum + the bits set in v.
     unsafe fn count(sum: Self::Sum, v: Self::V) -> Self::Sum;
     unsafe fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
-    unsafe fn sum(v: Self::Sum) -> u32;
+    /// The total of each register's counters.
+    unsafe fn sums(v: [Self::Sum; GROUP]) -> [u32; GROUP];
 }
 
 /// Which bits a form counts, and what it makes of the counts.
@@ -38,7 +39,7 @@ pub(crate) trait Term {
     unsafe fn zero<T: Bits>() -> Self::Sum<T>;
     unsafe fn add<T: Bits>(sum: Self::Sum<T>, q: T::V, x: T::V) -> Self::Sum<T>;
     unsafe fn merge<T: Bits>(a: Self::Sum<T>, b: Self::Sum<T>) -> Self::Sum<T>;
-    unsafe fn read<T: Bits>(sum: Self::Sum<T>) -> f32;
+    unsafe fn read<T: Bits>(sums: [Self::Sum<T>; GROUP]) -> [f32; GROUP];
 }
 
 /// |q ⊕ x|
@@ -66,9 +67,9 @@ impl Term for Hamming {
     }
 
     #[inline(always)]
-    unsafe fn read<T: Bits>(sum: T::Sum) -> f32 {
+    unsafe fn read<T: Bits>(sums: [T::Sum; GROUP]) -> [f32; GROUP] {
         // SAFETY: the same contract.
-        unsafe { T::sum(sum) as f32 }
+        unsafe { T::sums(sums) }.map(|differing| differing as f32)
     }
 }
 
@@ -98,11 +99,14 @@ impl Term for Jaccard {
     }
 
     #[inline(always)]
-    unsafe fn read<T: Bits>((both, either): Self::Sum<T>) -> f32 {
+    unsafe fn read<T: Bits>(sums: [Self::Sum<T>; GROUP]) -> [f32; GROUP] {
         // SAFETY: the same contract.
-        let (both, either) = unsafe { (T::sum(both), T::sum(either)) };
-        // As one quotient of whole numbers below 2²⁴ it is rounded once.
-        if either == 0 { 0.0 } else { (either - both) as f32 / either as f32 }
+        let (both, either) = unsafe { (T::sums(sums.map(|sum| sum.0)), T::sums(sums.map(|sum| sum.1))) };
+        // The quotient of two whole numbers below 2²⁴ is rounded once.
+        core::array::from_fn(|r| match either[r] {
+            0 => 0.0,
+            either => (either - both[r]) as f32 / either as f32,
+        })
     }
 }
 
@@ -164,8 +168,8 @@ impl<T: Bits, F: Term> Kernel for Bit<T, F> {
     }
 
     #[inline(always)]
-    unsafe fn finish(sum: Self::Sum, (): ()) -> f32 {
+    unsafe fn finish(sums: [Self::Sum; GROUP], (): ()) -> [f32; GROUP] {
         // SAFETY: the same contract.
-        unsafe { F::read::<T>(sum) }
+        unsafe { F::read::<T>(sums) }
     }
 }

@@ -6,7 +6,7 @@
 
 use core::marker::PhantomData;
 
-use super::Kernel;
+use super::{GROUP, Kernel};
 
 /// The operations on a register of widened bytes.
 ///
@@ -30,8 +30,8 @@ pub(crate) trait Bytes {
     /// sum + a·b, over the lanes in whatever order.
     unsafe fn dot(sum: Self::Sum, a: Self::V, b: Self::V) -> Self::Sum;
     unsafe fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
-    /// The lanes' sum, modulo 2³².
-    unsafe fn sum(v: Self::Sum) -> i32;
+    /// The sum of each register's lanes, modulo 2³².
+    unsafe fn sums(v: [Self::Sum; GROUP]) -> [i32; GROUP];
 }
 
 /// Signed or unsigned bytes.
@@ -177,8 +177,8 @@ impl<T: Bytes, F: Term, L: Load> Kernel for Byte<T, F, L> {
     }
 
     #[inline(always)]
-    unsafe fn finish(sum: T::Sum, (): ()) -> f32 {
+    unsafe fn finish(sums: [T::Sum; GROUP], (): ()) -> [f32; GROUP] {
         // SAFETY: the same contract.
-        F::read::<L>(unsafe { T::sum(sum) })
+        unsafe { T::sums(sums) }.map(F::read::<L>)
     }
 }

@@ -8,7 +8,9 @@ pub(crate) mod bits;
 pub(crate) mod bytes;
 pub(crate) mod floats;
 
-use crate::hint::prefetch;
+use core::array;
+
+use crate::hint::{LINE, prefetch_line};
 
 /// One form over one code on one instruction set: what happens in a step of the row.
 ///
@@ -40,16 +42,26 @@ pub(crate) trait Kernel {
     unsafe fn zero() -> Self::Sum;
     unsafe fn add(sum: Self::Sum, query: Self::Query, row: Self::Row) -> Self::Sum;
     unsafe fn merge(a: Self::Sum, b: Self::Sum) -> Self::Sum;
-    unsafe fn finish(sum: Self::Sum, whole: Self::Whole) -> f32;
+    /// The results of a group; together, because four registers are summed across their lanes
+    /// in little more than the time of one.
+    unsafe fn finish(sums: [Self::Sum; GROUP], whole: Self::Whole) -> [f32; GROUP];
 }
 
-/// Rows walked side by side: each step of the query is loaded, and widened, once for all of them.
-const GROUP: usize = 4;
+/// Rows walked side by side: each step of the query is loaded, and prepared, once for all of
+/// them, and their cache misses overlap. Two are slower, eight no faster than four.
+pub(crate) const GROUP: usize = 4;
 
-/// Cache lines asked for ahead of the row at work.
+/// Independent sums of each row, to hide the latency of addition.
+const UNROLL: usize = 2;
+
+/// Cache lines asked for ahead of the group at work, at least.
 const LINES_AHEAD: usize = 16;
 
 /// A [`BatchFn`](crate::BatchFn), for one kernel.
+///
+/// While a group is walked, the same lines of a group to come are asked for, one line of each
+/// row in turn. N.B. Asking for whole rows, one after the other, is up to a third slower on long
+/// rows: the requests arrive in bursts, and pull in more of what follows each row.
 ///
 /// # Safety
 ///
@@ -57,95 +69,80 @@ const LINES_AHEAD: usize = 16;
 #[inline(always)]
 pub(crate) unsafe fn batch<K: Kernel>(query: *const u8, rows: *const *const u8, n: usize, len: usize, out: *mut f32) {
     debug_assert!(len <= crate::MAX_LEN);
+    if n == 0 {
+        return;
+    }
     let bytes = len * K::ROW;
-    let ahead = (LINES_AHEAD * 64).div_ceil(bytes.max(1)).max(2);
+    let ahead = (LINES_AHEAD * LINE).div_ceil(bytes.max(1)).next_multiple_of(GROUP);
     // SAFETY: the caller vouches for the query, for rows[..n] and out[..n], and for the
     // instruction set; every index below is < n.
     unsafe {
-        for i in 0..ahead.min(n) {
-            prefetch(*rows.add(i), bytes);
+        for at in (0..bytes).step_by(LINE) {
+            for i in 0..ahead.min(n) {
+                prefetch_line((*rows.add(i)).wrapping_add(at));
+            }
         }
         let whole = K::whole(query, len);
-        let mut i = 0;
-        while i + GROUP <= n {
-            for next in (i + ahead).min(n)..(i + ahead + GROUP).min(n) {
-                prefetch(*rows.add(next), bytes);
-            }
-            let group: [*const u8; GROUP] = core::array::from_fn(|r| *rows.add(i + r));
-            let sums = walk::<K, GROUP, 1>(query, group, len);
-            for (r, sum) in sums.into_iter().enumerate() {
-                *out.add(i + r) = K::finish(sum, whole);
-            }
-            i += GROUP;
-        }
-        while i < n {
-            let [sum] = walk::<K, 1, 4>(query, [*rows.add(i)], len);
-            *out.add(i) = K::finish(sum, whole);
-            i += 1;
+        for i in (0..n).step_by(GROUP) {
+            // What is missing from the last group repeats the last row, which is at hand.
+            let group = array::from_fn(|r| *rows.add((i + r).min(n - 1)));
+            let next = array::from_fn(|r| *rows.add((i + ahead + r).min(n - 1)));
+            let results = K::finish(walk::<K>(query, group, next, len), whole);
+            results.as_ptr().copy_to_nonoverlapping(out.add(i), GROUP.min(n - i));
         }
     }
 }
 
-/// Walks `R` rows side by side, each with `U` independent sums.
+/// Walks a group of rows side by side, asking for the lines of the `next` ones.
 #[inline(always)]
-unsafe fn walk<K: Kernel, const R: usize, const U: usize>(
+unsafe fn walk<K: Kernel>(
     query: *const u8,
-    rows: [*const u8; R],
+    rows: [*const u8; GROUP],
+    next: [*const u8; GROUP],
     len: usize,
-) -> [K::Sum; R] {
+) -> [K::Sum; GROUP] {
+    let ask = |at: usize| {
+        for row in next {
+            prefetch_line(row.wrapping_add(at));
+        }
+    };
+    let block = UNROLL * K::STEP;
     // SAFETY: as of `batch`; `at` never passes `len`.
     unsafe {
-        let mut sums = [[K::zero(); U]; R];
+        let mut sums = [[K::zero(); UNROLL]; GROUP];
         let mut at = 0;
-        while at + U * K::STEP <= len {
-            for u in 0..U {
+        while at + block <= len {
+            for line in (0..block * K::ROW).step_by(LINE) {
+                ask(at * K::ROW + line);
+            }
+            for u in 0..UNROLL {
                 let here = at + u * K::STEP;
                 let q = K::query(query.add(here * K::QUERY));
-                for r in 0..R {
+                for r in 0..GROUP {
                     sums[r][u] = K::add(sums[r][u], q, K::row(rows[r].add(here * K::ROW)));
                 }
             }
-            at += U * K::STEP;
+            at += block;
         }
-        while at + K::STEP <= len {
+        if at + K::STEP <= len {
+            ask(at * K::ROW);
             let q = K::query(query.add(at * K::QUERY));
-            for r in 0..R {
+            for r in 0..GROUP {
                 sums[r][0] = K::add(sums[r][0], q, K::row(rows[r].add(at * K::ROW)));
             }
             at += K::STEP;
         }
         if at < len {
+            ask(at * K::ROW);
             let q = K::query_tail(query.add(at * K::QUERY), len - at);
-            for r in 0..R {
-                sums[r][0] = K::add(sums[r][0], q, K::row_tail(rows[r].add(at * K::ROW), len - at));
+            for r in 0..GROUP {
+                let row = K::row_tail(rows[r].add(at * K::ROW), len - at);
+                sums[r][0] = K::add(sums[r][0], q, row);
             }
         }
-        sums.map(|of_row| {
-            let mut sum = of_row[0];
-            for &other in &of_row[1..] {
-                sum = K::merge(sum, other);
-            }
-            sum
-        })
-    }
-}
-
-/// The `n < 32` bytes at `ptr`, then zeros, read by overlapping words and nothing beyond.
-///
-/// # Safety
-///
-/// `ptr` is readable for `n` bytes, and `n < 32`.
-#[inline(always)]
-pub(crate) unsafe fn partial32(ptr: *const u8, n: usize) -> [u128; 2] {
-    // SAFETY: the second word ends at ptr + n.
-    unsafe {
-        if n < 16 {
-            [partial16(ptr, n), 0]
-        } else {
-            let last = ptr.add(n - 16).cast::<u128>().read_unaligned();
-            let high = if n == 16 { 0 } else { last >> (8 * (32 - n)) };
-            [ptr.cast::<u128>().read_unaligned(), high]
-        }
+        // A row that isn't aligned ends a line later than it began.
+        ask((len * K::ROW).saturating_sub(1));
+        sums.map(|of_row| of_row.into_iter().reduce(|a, b| K::merge(a, b)).expect("UNROLL > 0"))
     }
 }
 
@@ -177,16 +174,16 @@ pub(crate) unsafe fn partial16(ptr: *const u8, n: usize) -> u128 {
     }
 }
 
-/// Makes `batch(form, code)` for the operations `$ops`: a function for each pair that means
+/// Makes `batch(form, code)` for the operations `$ops`, with `$byte` over bytes: a function for each pair that means
 /// something, compiled with the given attributes.
 macro_rules! entries {
-    ($ops:ty, $attributes:tt) => {
+    ($ops:ty, $byte:ident, $attributes:tt) => {
         /// The kernel of a form over a code on this instruction set, which must be there.
         pub(crate) fn batch(form: crate::Form, code: crate::Code) -> Option<crate::BatchFn> {
             use crate::generic::bits::{self, Bit};
-            use crate::generic::bytes::{self, Byte};
+            use crate::generic::bytes;
             use crate::generic::entry;
-            use crate::generic::floats::{self, Float};
+            use crate::generic::floats::{self, Float, Pair};
             use crate::{Code, Form};
             Some(match (form, code) {
                 (Form::SqL2, Code::F32) => {
@@ -196,17 +193,17 @@ macro_rules! entries {
                     entry!($attributes Float<$ops, floats::SqL2, floats::F16>)
                 }
                 (Form::SqL2, Code::Bf16) => {
-                    entry!($attributes Float<$ops, floats::SqL2, floats::Bf16>)
+                    entry!($attributes Pair<$ops, floats::SqL2>)
                 }
-                (Form::SqL2, Code::I8) => entry!($attributes Byte<$ops, bytes::SqL2, bytes::I8>),
-                (Form::SqL2, Code::U8) => entry!($attributes Byte<$ops, bytes::SqL2, bytes::U8>),
+                (Form::SqL2, Code::I8) => entry!($attributes $byte<bytes::SqL2, bytes::I8>),
+                (Form::SqL2, Code::U8) => entry!($attributes $byte<bytes::SqL2, bytes::U8>),
                 (Form::Dot, Code::F32) => entry!($attributes Float<$ops, floats::Dot, floats::F32>),
                 (Form::Dot, Code::F16) => entry!($attributes Float<$ops, floats::Dot, floats::F16>),
                 (Form::Dot, Code::Bf16) => {
-                    entry!($attributes Float<$ops, floats::Dot, floats::Bf16>)
+                    entry!($attributes Pair<$ops, floats::Dot>)
                 }
-                (Form::Dot, Code::I8) => entry!($attributes Byte<$ops, bytes::Dot, bytes::I8>),
-                (Form::Dot, Code::U8) => entry!($attributes Byte<$ops, bytes::Dot, bytes::U8>),
+                (Form::Dot, Code::I8) => entry!($attributes $byte<bytes::Dot, bytes::I8>),
+                (Form::Dot, Code::U8) => entry!($attributes $byte<bytes::Dot, bytes::U8>),
                 (Form::Hamming, Code::Bits) => entry!($attributes Bit<$ops, bits::Hamming>),
                 (Form::Jaccard, Code::Bits) => entry!($attributes Bit<$ops, bits::Jaccard>),
                 _ => return None,

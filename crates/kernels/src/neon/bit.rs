@@ -4,7 +4,7 @@ use core::arch::aarch64::*;
 
 use super::Neon;
 use crate::generic::bits::Bits;
-use crate::generic::partial16;
+use crate::generic::{GROUP, partial16};
 
 impl Bits for Neon {
     const BYTES: usize = 16;
@@ -60,8 +60,8 @@ impl Bits for Neon {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: uint32x4_t) -> u32 {
+    unsafe fn sums(v: [uint32x4_t; GROUP]) -> [u32; GROUP] {
         // SAFETY: NEON is there.
-        unsafe { vaddvq_u32(v) }
+        v.map(|v| unsafe { vaddvq_u32(v) })
     }
 }

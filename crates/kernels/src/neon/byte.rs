@@ -4,7 +4,7 @@ use core::arch::aarch64::*;
 
 use super::Neon;
 use crate::generic::bytes::Bytes;
-use crate::generic::partial16;
+use crate::generic::{GROUP, partial16};
 
 /// `n < 8` bytes, then zeros.
 #[inline(always)]
@@ -67,8 +67,8 @@ impl Bytes for Neon {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: int32x4_t) -> i32 {
+    unsafe fn sums(v: [int32x4_t; GROUP]) -> [i32; GROUP] {
         // SAFETY: NEON is there.
-        unsafe { vaddvq_s32(v) }
+        v.map(|v| unsafe { vaddvq_s32(v) })
     }
 }

@@ -4,7 +4,9 @@ use core::arch::aarch64::*;
 
 use super::Neon;
 use crate::generic::floats::Floats;
-use crate::generic::partial16;
+use crate::generic::{GROUP, partial16};
+
+type Pair = (float32x4_t, float32x4_t);
 
 /// Four halves as floats. Rust has no stable type for vectors of halves, but the instruction that
 /// converts them has been in every 64-bit Arm from the start.
@@ -23,10 +25,21 @@ unsafe fn widen_f16(v: uint16x4_t) -> float32x4_t {
     wide
 }
 
+/// The two floats whose high halves make up each word.
 #[inline(always)]
-unsafe fn widen_bf16(v: uint16x4_t) -> float32x4_t {
+unsafe fn split(words: uint32x4_t) -> Pair {
     // SAFETY: NEON is there.
-    unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(v)) }
+    unsafe {
+        let odd = vandq_u32(words, vdupq_n_u32(0xffff_0000));
+        (vreinterpretq_f32_u32(vshlq_n_u32::<16>(words)), vreinterpretq_f32_u32(odd))
+    }
+}
+
+/// The lanes of two registers in a row at even, and at odd places.
+#[inline(always)]
+unsafe fn unzip(low: float32x4_t, high: float32x4_t) -> Pair {
+    // SAFETY: NEON is there.
+    unsafe { (vuzp1q_f32(low, high), vuzp2q_f32(low, high)) }
 }
 
 /// `n < 4` halves, then zeros.
@@ -71,15 +84,32 @@ impl Floats for Neon {
     }
 
     #[inline(always)]
-    unsafe fn bf16(at: *const u8) -> float32x4_t {
-        // SAFETY: eight bytes are readable.
-        unsafe { widen_bf16(vreinterpret_u16_u8(vld1_u8(at))) }
+    unsafe fn f32_pair(at: *const u8) -> Pair {
+        // SAFETY: 32 bytes are readable.
+        unsafe { unzip(Self::f32(at), Self::f32(at.add(16))) }
     }
 
     #[inline(always)]
-    unsafe fn bf16_tail(at: *const u8, n: usize) -> float32x4_t {
-        // SAFETY: the same contract.
-        unsafe { widen_bf16(halves(at, n)) }
+    unsafe fn f32_pair_tail(at: *const u8, n: usize) -> Pair {
+        // SAFETY: 4n < 32 bytes are readable.
+        unsafe {
+            match n {
+                4.. => unzip(Self::f32(at), Self::f32_tail(at.add(16), n - 4)),
+                _ => unzip(Self::f32_tail(at, n), Self::zero()),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_pair(at: *const u8) -> Pair {
+        // SAFETY: 16 bytes are readable.
+        unsafe { split(vreinterpretq_u32_u8(vld1q_u8(at))) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_pair_tail(at: *const u8, n: usize) -> Pair {
+        // SAFETY: 2n < 16 bytes are readable; any 128 bits make a register.
+        unsafe { split(core::mem::transmute::<u128, uint32x4_t>(partial16(at, 2 * n))) }
     }
 
     #[inline(always)]
@@ -101,8 +131,8 @@ impl Floats for Neon {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: float32x4_t) -> f32 {
+    unsafe fn sums(v: [float32x4_t; GROUP]) -> [f32; GROUP] {
         // SAFETY: NEON is there.
-        unsafe { vaddvq_f32(v) }
+        v.map(|v| unsafe { vaddvq_f32(v) })
     }
 }

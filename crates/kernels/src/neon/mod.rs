@@ -4,7 +4,12 @@ mod bit;
 mod byte;
 mod float;
 
+use crate::generic::bytes::Byte;
+use crate::generic::entries;
+
 /// The operations on NEON.
 pub(crate) struct Neon;
 
-crate::generic::entries!(Neon, [#[target_feature(enable = "neon")]]);
+type Bytes<F, L> = Byte<Neon, F, L>;
+
+entries!(Neon, Bytes, [#[target_feature(enable = "neon")]]);

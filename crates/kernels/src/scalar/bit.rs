@@ -2,7 +2,7 @@
 
 use super::Scalar;
 use crate::generic::bits::Bits;
-use crate::generic::partial16;
+use crate::generic::{GROUP, partial16};
 
 impl Bits for Scalar {
     const BYTES: usize = 8;
@@ -52,7 +52,7 @@ impl Bits for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: u32) -> u32 {
+    unsafe fn sums(v: [u32; GROUP]) -> [u32; GROUP] {
         v
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes, widened to 16 bits.
 
 use super::Scalar;
+use crate::generic::GROUP;
 use crate::generic::bytes::Bytes;
 
 const LANES: usize = 16;
@@ -82,7 +83,7 @@ impl Bytes for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn sum(v: Self::Sum) -> i32 {
-        v.into_iter().fold(0, i32::wrapping_add)
+    unsafe fn sums(v: [Self::Sum; GROUP]) -> [i32; GROUP] {
+        v.map(|v| v.into_iter().fold(0, i32::wrapping_add))
     }
 }

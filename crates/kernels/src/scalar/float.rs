@@ -1,6 +1,9 @@
 //! Floats, eight sums side by side.
 
+use core::array;
+
 use super::Scalar;
+use crate::generic::GROUP;
 use crate::generic::floats::Floats;
 
 const LANES: usize = 8;
@@ -27,6 +30,23 @@ fn from_f16(h: u16) -> f32 {
     let magnitude = f32::from_bits(u32::from(h & 0x7fff) << 13) * f32::from_bits(0x7780_0000);
     f32::from_bits(magnitude.to_bits() | (u32::from(h & 0x8000) << 16))
 }
+
+/// Components of type `S` at even and at odd places, `n ≤ 2 · LANES` of them; zeros follow.
+///
+/// # Safety
+///
+/// `at` is readable for `n` components.
+#[inline(always)]
+unsafe fn read_pair<S>(at: *const u8, n: usize, convert: impl Fn(S) -> f32 + Copy) -> Pair {
+    // SAFETY: place < n.
+    let component = |place| match place < n {
+        true => convert(unsafe { at.cast::<S>().add(place).read_unaligned() }),
+        false => 0.0,
+    };
+    (array::from_fn(|i| component(2 * i)), array::from_fn(|i| component(2 * i + 1)))
+}
+
+type Pair = ([f32; LANES], [f32; LANES]);
 
 #[inline(always)]
 fn from_bf16(h: u16) -> f32 {
@@ -67,36 +87,50 @@ impl Floats for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn bf16(at: *const u8) -> Self::V {
+    unsafe fn f32_pair(at: *const u8) -> Pair {
         // SAFETY: the same contract.
-        unsafe { read(at, LANES, from_bf16) }
+        unsafe { read_pair(at, 2 * LANES, |x: f32| x) }
     }
 
     #[inline(always)]
-    unsafe fn bf16_tail(at: *const u8, n: usize) -> Self::V {
+    unsafe fn f32_pair_tail(at: *const u8, n: usize) -> Pair {
         // SAFETY: the same contract.
-        unsafe { read(at, n, from_bf16) }
+        unsafe { read_pair(at, n, |x: f32| x) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_pair(at: *const u8) -> Pair {
+        // SAFETY: the same contract.
+        unsafe { read_pair(at, 2 * LANES, from_bf16) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16_pair_tail(at: *const u8, n: usize) -> Pair {
+        // SAFETY: the same contract.
+        unsafe { read_pair(at, n, from_bf16) }
     }
 
     #[inline(always)]
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
-        core::array::from_fn(|i| a[i] + b[i])
+        array::from_fn(|i| a[i] + b[i])
     }
 
     #[inline(always)]
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
-        core::array::from_fn(|i| a[i] - b[i])
+        array::from_fn(|i| a[i] - b[i])
     }
 
     #[inline(always)]
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         // Not `mul_add`: without the instruction that is a call of a library function.
-        core::array::from_fn(|i| a[i] * b[i] + c[i])
+        array::from_fn(|i| a[i] * b[i] + c[i])
     }
 
     #[inline(always)]
-    unsafe fn sum(v: Self::V) -> f32 {
-        let half: [f32; 4] = core::array::from_fn(|i| v[i] + v[i + 4]);
-        (half[0] + half[2]) + (half[1] + half[3])
+    unsafe fn sums(v: [Self::V; GROUP]) -> [f32; GROUP] {
+        v.map(|v| {
+            let half: [f32; 4] = array::from_fn(|i| v[i] + v[i + 4]);
+            (half[0] + half[2]) + (half[1] + half[3])
+        })
     }
 }

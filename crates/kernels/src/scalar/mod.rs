@@ -4,7 +4,12 @@ mod bit;
 mod byte;
 mod float;
 
+use crate::generic::bytes::Byte;
+use crate::generic::entries;
+
 /// The operations in plain Rust.
 pub(crate) struct Scalar;
 
-crate::generic::entries!(Scalar, []);
+type Bytes<F, L> = Byte<Scalar, F, L>;
+
+entries!(Scalar, Bytes, []);

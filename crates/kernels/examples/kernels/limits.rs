@@ -1,0 +1,118 @@
+//! What the machine allows, with nothing computed or nothing fetched.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use vicinal_kernels::{Isa, prefetch};
+
+use crate::table::Random;
+
+/// The best of many short runs, as a rate per nanosecond.
+fn best(amount: usize, mut run: impl FnMut()) -> f64 {
+    (0..200)
+        .map(|_| {
+            let start = Instant::now();
+            run();
+            amount as f64 / start.elapsed().as_nanos() as f64
+        })
+        .fold(0.0, f64::max)
+}
+
+/// GB/s of reading memory from one end to the other.
+pub fn streaming(bytes: &[u8]) -> f64 {
+    const CHUNK: usize = 4 << 20;
+    let mut chunks = bytes.chunks_exact(CHUNK).cycle();
+    best(CHUNK, || {
+        // A byte of each line brings the line in; the hardware sees the stream and runs ahead.
+        let chunk = chunks.next().expect("a table holds a chunk");
+        let sum = chunk.chunks_exact(64).fold(0u64, |sum, line| sum.wrapping_add(line[0].into()));
+        black_box(sum);
+    })
+}
+
+/// Millions a second of cache lines at random, each asked for well before it is read.
+pub fn random_lines(bytes: &[u8]) -> f64 {
+    const N: usize = 1 << 13;
+    const AHEAD: usize = 32;
+    let mut random = Random(1);
+    let lines: Vec<*const u8> = (0..100 * N).map(|_| bytes[random.below(bytes.len() / 64) * 64..].as_ptr()).collect();
+    let mut chunks = lines.chunks_exact(N).cycle();
+    1000.0
+        * best(N, || {
+            let lines = chunks.next().expect("there are chunks");
+            let mut sum = 0u64;
+            for (i, &line) in lines.iter().enumerate() {
+                prefetch(lines[(i + AHEAD).min(N - 1)], 1);
+                // SAFETY: an address within `bytes`.
+                sum = sum.wrapping_add(unsafe { *line }.into());
+            }
+            black_box(sum);
+        })
+}
+
+/// Fetches the rows of a batch: every line asked for at once, then read.
+pub fn fetch(rows: &[*const u8], bytes: usize) {
+    for &row in rows {
+        prefetch(row, bytes);
+    }
+    let mut sum = 0u64;
+    for &row in rows {
+        for at in (0..bytes).step_by(64) {
+            // SAFETY: within the row.
+            sum = sum.wrapping_add(unsafe { *row.add(at) }.into());
+        }
+    }
+    black_box(sum);
+}
+
+/// Gop/s of independent multiply-adds in `f32`, each counted as two.
+pub fn fma(isa: Isa) -> Option<f64> {
+    const ROUNDS: usize = 1 << 14;
+    /// Chains enough to hide the latency of two units.
+    const CHAINS: usize = 12;
+    let lanes = match isa {
+        Isa::Scalar => return None,
+        Isa::Neon => 4,
+        Isa::Avx2 => 8,
+        Isa::Avx512 => 16,
+    };
+    Some(best(2 * ROUNDS * CHAINS * lanes, || {
+        // SAFETY: the caller names instruction sets that this machine has.
+        unsafe {
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => avx512::<CHAINS>(ROUNDS),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => avx2::<CHAINS>(ROUNDS),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => neon::<CHAINS>(ROUNDS),
+                _ => unreachable!("{isa} isn't of this architecture"),
+            }
+        }
+    }))
+}
+
+/// A loop of multiply-adds on `CHAINS` registers.
+#[allow(unused_macros)] // on an architecture without a vector set of its own
+macro_rules! chains {
+    ($name:ident, $feature:literal, $arch:ident, $splat:ident, $fma:expr) => {
+        #[target_feature(enable = $feature)]
+        fn $name<const CHAINS: usize>(rounds: usize) {
+            use core::arch::$arch::*;
+            let factor = $splat(black_box(1.0));
+            let mut sums = [$splat(black_box(0.5)); CHAINS];
+            for _ in 0..rounds {
+                for sum in &mut sums {
+                    *sum = $fma(factor, factor, *sum);
+                }
+            }
+            black_box(sums);
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+chains!(avx512, "avx512f", x86_64, _mm512_set1_ps, _mm512_fmadd_ps);
+#[cfg(target_arch = "x86_64")]
+chains!(avx2, "avx2,fma", x86_64, _mm256_set1_ps, _mm256_fmadd_ps);
+#[cfg(target_arch = "aarch64")]
+chains!(neon, "neon", aarch64, vdupq_n_f32, |a, b, c| vfmaq_f32(c, a, b));
