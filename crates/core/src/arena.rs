@@ -70,6 +70,19 @@ impl Arena {
         arena
     }
 
+    /// An arena of `rows` rows, whose bytes `fill` writes, run after run in the order of the slots.
+    pub fn filled(row_bytes: usize, rows: usize, mut fill: impl FnMut(&mut [u8]) -> Result<()>) -> Result<Self> {
+        let arena = Arena::new(row_bytes);
+        arena.reserve(rows)?;
+        for chunk in (0..CHUNKS).take_while(|&chunk| chunk_start(chunk) < rows) {
+            let start = chunk_start(chunk);
+            let bytes = (FIRST << chunk).min(rows - start) * row_bytes;
+            // SAFETY: a chunk's rows are contiguous and reserved, and nobody else knows the arena yet.
+            fill(unsafe { std::slice::from_raw_parts_mut(arena.row(start as u32), bytes) })?;
+        }
+        Ok(arena)
+    }
+
     /// Bytes of a row.
     pub fn row_bytes(&self) -> usize {
         self.row_bytes

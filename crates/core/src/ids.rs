@@ -34,17 +34,12 @@ impl Ids {
         Ids { stored: AtomicBool::new(false), by_slot: Arena::new(8), by_id: RwLock::default() }
     }
 
-    /// Ids of slots `0..`, from a snapshot; they are distinct and not negative.
-    pub fn from_stored(ids: impl ExactSizeIterator<Item = i64>) -> Result<Self> {
-        let this = Ids::new();
-        this.by_slot.reserve(ids.len())?;
-        this.by_id.write().reserve(ids.len());
-        this.stored.store(true, Ordering::Release);
-        for (slot, id) in ids.enumerate() {
-            this.write(slot as u32, id);
-            this.by_id.write().insert(id, slot as u32);
-        }
-        Ok(this)
+    /// Ids of slots below `slots`, from a snapshot; they are distinct and not negative.
+    pub fn from_stored(by_slot: Arena, slots: u32) -> Self {
+        let ids = Ids { stored: AtomicBool::new(true), by_slot, by_id: RwLock::default() };
+        let by_id = (0..slots).map(|slot| (ids.id(slot), slot)).collect();
+        *ids.by_id.write() = by_id;
+        ids
     }
 
     /// The id of a slot.

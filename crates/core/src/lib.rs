@@ -3,12 +3,14 @@
 //! Imports point downward: `index → storage → flat, hnsw → vectors → kernels`.
 
 mod arena;
+mod blocks;
 mod error;
 pub mod flat;
 mod hnsw;
 mod ids;
 mod index;
 mod run;
+mod storage;
 mod types;
 pub mod vectors;
 

@@ -37,7 +37,7 @@ pub struct EntryPoint {
 }
 
 /// Bytes of a row with room for `links` neighbours.
-fn row_bytes(links: usize) -> usize {
+pub fn row_bytes(links: usize) -> usize {
     4 * (HEADER + links)
 }
 
@@ -125,7 +125,7 @@ impl Graph {
     }
 
     /// The row of that name.
-    pub(super) fn named_row(&self, name: RowName) -> Row<'_> {
+    pub fn named_row(&self, name: RowName) -> Row<'_> {
         match name {
             RowName::Layer0(slot) => self.words(&self.layer0, slot),
             RowName::Upper(row) => self.words(&self.upper, row),

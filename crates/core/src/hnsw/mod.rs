@@ -25,10 +25,11 @@ mod select_neighbors;
 mod undo;
 mod verify;
 
-pub use graph::Graph;
+pub use graph::{EntryPoint, Graph, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, knn_search};
-pub use levels::LevelLaw;
+pub use levels::{LevelLaw, MAX_LEVEL};
+pub use row::slot_of;
 pub use scratch::Scratch;
-pub use undo::Undo;
+pub use undo::{RowName, Undo};
 pub use verify::{Report, degree_histogram, nodes_per_layer, verify};

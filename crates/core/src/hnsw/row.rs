@@ -18,6 +18,8 @@ pub const NONE: u32 = u32::MAX;
 pub const PROTECTED: u32 = 1 << 31;
 /// In the degree word: the slot is a twin, no node of the graph.
 const TWIN: u32 = 1 << 24;
+/// Bits of the degree word that mean nothing yet.
+const UNKNOWN: u32 = !(0xffff | 0xff << 16 | TWIN);
 /// Words before the neighbours.
 pub const HEADER: usize = 4;
 
@@ -66,6 +68,38 @@ impl<'a> Row<'a> {
     /// Whether the slot hangs on the chain of an equal vector instead of being a node.
     pub fn is_twin(self) -> bool {
         self.0[1].load(Ordering::Relaxed) & TWIN != 0
+    }
+
+    /// Copies the row as snapshots hold it: whatever depends on the history of the row, not its state, is zero. Nobody
+    /// writes the row meanwhile.
+    pub fn copy_canonical(self, out: &mut [u32]) {
+        let used = HEADER + self.degree();
+        for (i, (out, word)) in out.iter_mut().zip(self.0).enumerate() {
+            *out = if (1..used).contains(&i) { word.load(Ordering::Relaxed) } else { 0 };
+        }
+    }
+
+    /// Checks a row that came from a snapshot of `slots` slots: nothing in it must keep a reader waiting or lead it
+    /// outside.
+    pub fn check_stored(self, slots: u32) -> Result<(), &'static str> {
+        let word = |i: usize| self.0[i].load(Ordering::Relaxed);
+        if word(0) != 0 {
+            return Err("its version is not zero");
+        }
+        if word(1) & UNKNOWN != 0 || (word(1) & 0xffff) as usize > self.capacity() {
+            return Err("its degree is more than a row holds");
+        }
+        if self.is_twin() && word(1) != TWIN {
+            return Err("it is on a chain of equal vectors and has links or a level of its own");
+        }
+        if word(3) != NONE && word(3) >= slots {
+            return Err("its chain of equal vectors leads to a slot that does not exist");
+        }
+        // One flag for all links, so that the loop has no branch.
+        let outside = self.0[HEADER..HEADER + self.degree()]
+            .iter()
+            .fold(false, |outside, link| outside | (slot_of(link.load(Ordering::Relaxed)) >= slots));
+        if outside { Err("it links to a slot that does not exist") } else { Ok(()) }
     }
 
     /// Copies the links, marks included, to `out` as one consistent state; says how many.

@@ -23,7 +23,8 @@ pub fn check_queries(queries: Matrix<'_>, dim: usize, metric: Metric, dtype: Dty
     check_rows(queries, dim, metric, dtype, "query")
 }
 
-fn check_row(row: &[u8], dim: usize, metric: Metric, dtype: Dtype) -> Result<(), String> {
+/// What is wrong with a row, if anything.
+pub fn check_row(row: &[u8], dim: usize, metric: Metric, dtype: Dtype) -> Result<(), String> {
     let zero_is_bad = metric == Metric::Cosine;
     match dtype {
         Dtype::F32 => check_floats(row, 4, |b| pod_read_unaligned::<f32>(b), zero_is_bad),

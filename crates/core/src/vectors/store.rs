@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
 
+use super::check::check_row;
 use super::planes::{join_f32, split_f32};
 use super::scorer::{Adjust, CodeScorer};
 use crate::arena::Arena;
@@ -41,6 +42,12 @@ impl Vectors {
             aux: matches!(metric, Metric::Cosine | Metric::Ip).then(|| Arena::new(4)),
             max_squared_norm: AtomicU32::new(0),
         }
+    }
+
+    /// A store of rows that are already there; see [`Vectors::arenas`].
+    pub fn from_parts(space: Space, walk: Arena, lo: Option<Arena>, aux: Option<Arena>, max_squared_norm: f32) -> Self {
+        let Space { dim, metric, dtype } = space;
+        Vectors { dim, metric, dtype, walk, lo, aux, max_squared_norm: AtomicU32::new(max_squared_norm.to_bits()) }
     }
 
     /// The arenas by name, for snapshots and for counting bytes: walk plane, lo plane, aux.
@@ -88,8 +95,7 @@ impl Vectors {
             }
         }
         if let Some(aux) = &self.aux {
-            let squared = squared_norm(self.dtype, row) as f32;
-            let value = if self.metric == Metric::Cosine { 1.0 / squared.sqrt() } else { squared };
+            let (squared, value) = self.aux_of(row);
             // SAFETY: the caller's promise.
             unsafe { aux.write(slot, &value.to_ne_bytes()) };
             // Non-negative floats order as their bits do.
@@ -110,6 +116,36 @@ impl Vectors {
         for ((x, hi), lo) in out.chunks_exact_mut(4).zip(walk.chunks_exact(2)).zip(lo.chunks_exact(2)) {
             x.copy_from_slice(&join_f32(pod_read_unaligned(hi), pod_read_unaligned(lo)).to_ne_bytes());
         }
+    }
+
+    /// Checks a row that came from a snapshot: its values are such as may enter, its aux is its own. The error names
+    /// the arena and the reason.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn check_stored(&self, slot: u32, row: &mut [u8]) -> Result<(), (&'static str, String)> {
+        // SAFETY: the caller's promise.
+        unsafe { self.read(slot, row) };
+        check_row(row, self.dim, self.metric, self.dtype).map_err(|why| ("walk", why))?;
+        let Some(aux) = &self.aux else { return Ok(()) };
+        // SAFETY: as above.
+        let stored: f32 = pod_read_unaligned(unsafe { aux.bytes(slot) });
+        let (squared, expected) = self.aux_of(row);
+        // Another version may add in another order.
+        if stored.is_nan() || (stored - expected).abs() > 1e-5 * expected {
+            return Err(("aux", format!("{stored} is stored of a vector that has {expected}")));
+        }
+        let largest = self.max_squared_norm();
+        if self.metric == Metric::Ip && squared > largest * (1.0 + 1e-5) {
+            return Err(("aux", format!("the squared norm {stored} is above the largest, {largest}")));
+        }
+        Ok(())
+    }
+
+    /// A row's squared norm, and what `aux` holds of it.
+    fn aux_of(&self, row: &[u8]) -> (f32, f32) {
+        let squared = squared_norm(self.dtype, row) as f32;
+        (squared, if self.metric == Metric::Cosine { 1.0 / squared.sqrt() } else { squared })
     }
 
     /// The stored row as a query: f32 for the float dtypes.

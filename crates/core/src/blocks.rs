@@ -1,0 +1,48 @@
+//! A file as blocks with a sum each: how damage is found, and how it is named.
+
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Bytes of a block: a page, so that a section that starts with a block can be mapped, and so that a first touch of a
+/// mapped row costs the sum of one page.
+pub const BLOCK: usize = 4096;
+/// Sums in a block of sums; the last four bytes are the sum of the block itself.
+pub const SUMS_PER_BLOCK: usize = BLOCK / 4 - 1;
+
+/// Rows of one kind, from one block of the file to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// What the rows are.
+    pub name: &'static str,
+    /// Where in the file the first row is: a multiple of [`BLOCK`].
+    pub offset: u64,
+    /// How many rows.
+    pub rows: u64,
+    /// Bytes of each.
+    pub row_bytes: usize,
+}
+
+impl Section {
+    /// Bytes of all rows.
+    pub fn bytes(&self) -> u64 {
+        self.rows * self.row_bytes as u64
+    }
+
+    /// Damage of the block that has byte `at` of the file.
+    pub fn damage(&self, path: &Path, at: u64, message: impl Into<String>) -> Error {
+        let block = (at - self.offset) / BLOCK as u64;
+        let block = format!("block {block} of {} (byte {} of the file)", self.name, self.offset + block * BLOCK as u64);
+        Error::Corruption { path: path.to_owned(), block, message: message.into() }
+    }
+
+    /// Damage of the block where row `row` starts.
+    pub fn row_damage(&self, path: &Path, row: u64, message: impl std::fmt::Display) -> Error {
+        self.damage(path, self.offset + row * self.row_bytes as u64, format!("row {row}: {message}"))
+    }
+}
+
+/// The sum of a block.
+pub fn sum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}

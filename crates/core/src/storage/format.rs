@@ -1,0 +1,233 @@
+//! The header of a snapshot and the places of its sections. `docs/format.md` says the same in prose, byte by byte.
+
+use std::path::Path;
+
+use crate::blocks::{BLOCK, SUMS_PER_BLOCK, Section, sum};
+use crate::error::{Error, Result};
+use crate::flat::Space;
+use crate::hnsw::{EntryPoint, MAX_LEVEL, row_bytes};
+use crate::types::{Dtype, MAX_SLOTS, MAX_SQUARED_NORM, Metric, Params};
+
+/// First bytes of every snapshot. The high bit of the first one and the line ends tell of a file that went through a
+/// text mode on its way.
+pub const MAGIC: [u8; 12] = *b"\x89VICINAL\r\n\x1a\n";
+/// The format that this version writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// Names of the sections, in the order in which they follow each other.
+pub const WALK: &str = "walk";
+pub const LO: &str = "lo";
+pub const AUX: &str = "aux";
+pub const LINKS: &str = "links";
+pub const UPPER: &str = "upper";
+pub const IDS: &str = "ids";
+pub const ORDER: &str = "order";
+pub const SUMS: &str = "sums";
+
+/// Where the section table starts, and bytes of an entry.
+const TABLE: usize = 128;
+const ENTRY: usize = 32;
+/// Where the header's own sum is.
+const HEADER_SUM: usize = BLOCK - 4;
+
+/// Everything that a snapshot says before its first row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// What the index was made with.
+    pub params: Params,
+    /// Vectors.
+    pub slots: u32,
+    /// Rows of the upper layers.
+    pub upper_rows: u32,
+    /// Where searches start.
+    pub entry: Option<EntryPoint>,
+    /// The largest squared norm (cosine and ip).
+    pub max_squared_norm: f32,
+    /// Whether ids differ from slots.
+    pub ids: bool,
+}
+
+/// Where everything lies. It follows from the header's other fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// In the order of the file; the sums come last.
+    pub sections: Vec<Section>,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}
+
+impl Layout {
+    fn push(&mut self, name: &'static str, rows: u64, row_bytes: usize) {
+        let section = Section { name, offset: self.file_bytes, rows, row_bytes };
+        self.file_bytes += section.bytes().next_multiple_of(BLOCK as u64);
+        self.sections.push(section);
+    }
+
+    /// The section of that name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// The section of that name, which every file with this header has.
+    pub fn section(&self, name: &str) -> &Section {
+        self.find(name).expect("the layout has the sections that its header asks for")
+    }
+}
+
+impl Header {
+    /// Where the sections of a file with this header lie.
+    pub fn layout(&self) -> Layout {
+        let Params { dim, metric, dtype, m, .. } = self.params;
+        let planes = if dtype == Dtype::F32 { 2 } else { 1 };
+        let plane_bytes = dtype.row_bytes(dim) / planes;
+        let slots = u64::from(self.slots);
+        let mut layout = Layout { sections: Vec::new(), file_bytes: BLOCK as u64 };
+        layout.push(WALK, slots, plane_bytes);
+        if planes == 2 {
+            layout.push(LO, slots, plane_bytes);
+        }
+        if matches!(metric, Metric::Cosine | Metric::Ip) {
+            layout.push(AUX, slots, 4);
+        }
+        layout.push(LINKS, slots, row_bytes(2 * m));
+        layout.push(UPPER, u64::from(self.upper_rows), row_bytes(m));
+        if self.ids {
+            layout.push(IDS, slots, 8);
+            layout.push(ORDER, slots, 4);
+        }
+        let summed_blocks = layout.file_bytes / BLOCK as u64 - 1;
+        layout.push(SUMS, summed_blocks.div_ceil(SUMS_PER_BLOCK as u64), BLOCK);
+        layout
+    }
+
+    /// The space of the vectors.
+    pub fn space(&self) -> Space {
+        Space { dim: self.params.dim, metric: self.params.metric, dtype: self.params.dtype }
+    }
+
+    /// The first block of the file.
+    pub fn encode(&self) -> [u8; BLOCK] {
+        let Params { dim, metric, dtype, m, ef_construction, seed, level_p } = self.params;
+        let layout = self.layout();
+        let mut block = Block([0; BLOCK]);
+        block.put(0, &MAGIC);
+        block.put(12, &VERSION.to_le_bytes());
+        block.put(16, &layout.file_bytes.to_le_bytes());
+        block.put(24, metric.as_str().as_bytes());
+        block.put(40, dtype.as_str().as_bytes());
+        block.put(48, &(dim as u32).to_le_bytes());
+        block.put(52, &(m as u32).to_le_bytes());
+        block.put(56, &(ef_construction as u32).to_le_bytes());
+        block.put(60, &self.slots.to_le_bytes());
+        block.put(64, &seed.to_le_bytes());
+        block.put(72, &level_p.unwrap_or(0.0).to_le_bytes());
+        block.put(80, &self.upper_rows.to_le_bytes());
+        block.put(84, &self.entry.map_or(u32::MAX, |entry| entry.slot).to_le_bytes());
+        block.put(88, &self.entry.map_or(0, |entry| entry.level as u32).to_le_bytes());
+        block.put(92, &self.max_squared_norm.to_le_bytes());
+        block.put(96, &(layout.sections.len() as u32).to_le_bytes());
+        for (i, section) in layout.sections.iter().enumerate() {
+            let at = TABLE + i * ENTRY;
+            block.put(at, section.name.as_bytes());
+            block.put(at + 8, &section.offset.to_le_bytes());
+            block.put(at + 16, &section.rows.to_le_bytes());
+            block.put(at + 24, &(section.row_bytes as u32).to_le_bytes());
+        }
+        let own = sum(&block.0[..HEADER_SUM]);
+        block.put(HEADER_SUM, &own.to_le_bytes());
+        block.0
+    }
+
+    /// Reads the first bytes of a file, a whole block unless the file is shorter; `file_bytes` is its length.
+    pub fn decode(path: &Path, first: &[u8], file_bytes: u64) -> Result<Header> {
+        let foreign = |message: String| Err(Error::Format { path: path.to_owned(), message });
+        let damaged = |message: String| {
+            Err(Error::Corruption { path: path.to_owned(), block: "the header (byte 0 of the file)".into(), message })
+        };
+        if first.is_empty() {
+            return foreign("the file is empty, not a Vicinal snapshot".into());
+        }
+        let magic = &first[..first.len().min(MAGIC.len())];
+        if magic != &MAGIC[..magic.len()] {
+            return foreign("not a Vicinal snapshot: another program wrote this file".into());
+        }
+        let Ok(bytes) = <&[u8; BLOCK]>::try_from(first) else {
+            return damaged(format!("the file ends after {} bytes, within the header of {BLOCK}", first.len()));
+        };
+        let block = Block(*bytes);
+        let version = block.u32(12);
+        if version > VERSION {
+            return foreign(format!(
+                "the snapshot has format {version}, this version of Vicinal reads up to {VERSION}; use a newer Vicinal"
+            ));
+        }
+        if block.u32(HEADER_SUM) != sum(&bytes[..HEADER_SUM]) {
+            return damaged("its checksum does not match".into());
+        }
+        let header = match block.header() {
+            Ok(header) => header,
+            Err(message) => return damaged(message),
+        };
+        // Whatever else the block says must be what the writer says of such an index: table, lengths, unused bytes.
+        if header.encode() != *bytes {
+            return damaged("its fields contradict each other".into());
+        }
+        let expected = header.layout().file_bytes;
+        if file_bytes != expected {
+            return damaged(format!("it tells of {expected} bytes, but the file has {file_bytes}"));
+        }
+        Ok(header)
+    }
+}
+
+/// The first block, by fields.
+struct Block([u8; BLOCK]);
+
+impl Block {
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        self.0[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> [u8; N] {
+        self.0[at..at + N].try_into().expect("N bytes of the slice are N bytes")
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.array(at))
+    }
+
+    fn name<const N: usize>(&self, at: usize) -> String {
+        String::from_utf8_lossy(&self.array::<N>(at)).trim_end_matches('\0').to_owned()
+    }
+
+    /// The fields, each checked for itself.
+    fn header(&self) -> Result<Header, String> {
+        let refused = |e: Error| e.to_string();
+        let level_p = f64::from_le_bytes(self.array(72));
+        let params = Params {
+            dim: self.u32(48) as usize,
+            metric: self.name::<16>(24).parse().map_err(refused)?,
+            dtype: self.name::<8>(40).parse().map_err(refused)?,
+            m: self.u32(52) as usize,
+            ef_construction: self.u32(56) as usize,
+            seed: u64::from_le_bytes(self.array(64)),
+            level_p: (level_p.to_bits() != 0).then_some(level_p),
+        };
+        params.check().map_err(refused)?;
+        let (slots, upper_rows) = (self.u32(60), self.u32(80));
+        if u64::from(slots) > MAX_SLOTS || u64::from(upper_rows) > u64::from(slots) * MAX_LEVEL as u64 {
+            return Err(format!("{slots} vectors with {upper_rows} upper rows are more than an index holds"));
+        }
+        let entry = EntryPoint { slot: self.u32(84), level: self.u32(88) as usize };
+        if slots > 0 && (entry.slot >= slots || entry.level > MAX_LEVEL || entry.level > upper_rows as usize) {
+            return Err(format!("its entry point, slot {} at level {}, is no node", entry.slot, entry.level));
+        }
+        let max_squared_norm = f32::from_le_bytes(self.array(92));
+        if !(0.0..=MAX_SQUARED_NORM as f32).contains(&max_squared_norm) {
+            return Err(format!("its largest squared norm is {max_squared_norm}"));
+        }
+        let sections = (self.u32(96) as usize).min((HEADER_SUM - TABLE) / ENTRY);
+        let ids = (0..sections).any(|i| self.name::<8>(TABLE + i * ENTRY) == IDS);
+        Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), max_squared_norm, ids })
+    }
+}

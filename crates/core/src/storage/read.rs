@@ -1,0 +1,128 @@
+//! Reading a whole snapshot into memory of our own.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::format::{AUX, Header, IDS, LINKS, LO, Layout, ORDER, SUMS, UPPER, WALK};
+use super::{io, structure};
+use crate::arena::Arena;
+use crate::blocks::{BLOCK, SUMS_PER_BLOCK, Section, sum};
+use crate::error::{Error, Result};
+use crate::hnsw::Graph;
+use crate::ids::Ids;
+use crate::index::{Index, Parts};
+use crate::vectors::Vectors;
+
+/// Bytes that are read at once: little enough to be summed while they are in the cache.
+const PIECE: usize = 64 * BLOCK;
+
+/// Opens the file and believes its header.
+pub fn open_header(path: &Path) -> Result<(File, Header, Layout)> {
+    // Asked before the file is opened: opening a pipe would wait for its other end.
+    let kind = std::fs::metadata(path).map_err(io(path, "opening the file"))?;
+    if !kind.is_file() && !kind.is_dir() {
+        let message = "not a Vicinal snapshot but a device or pipe".into();
+        return Err(Error::Format { path: path.to_owned(), message });
+    }
+    let file = File::open(path).map_err(io(path, "opening the file"))?;
+    let mut first = Vec::with_capacity(BLOCK);
+    (&file).take(BLOCK as u64).read_to_end(&mut first).map_err(io(path, "reading the header"))?;
+    let file_bytes = file.metadata().map_err(io(path, "reading the file's length"))?.len();
+    let header = Header::decode(path, &first, file_bytes)?;
+    let layout = header.layout();
+    Ok((file, header, layout))
+}
+
+/// Opens a snapshot with all of it in memory and all of it checked.
+pub fn open(path: &Path) -> Result<Index> {
+    let (file, header, layout) = open_header(path)?;
+    let sums = read_sums(path, &file, layout.section(SUMS))?;
+    let reader = SectionReader { path, file: &file, sums: &sums };
+    let arena = |name| layout.find(name).map(|section| reader.arena(section)).transpose();
+    let required = |name| reader.arena(layout.section(name));
+
+    let space = header.space();
+    let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?, header.max_squared_norm);
+    let graph = Graph::from_parts(header.params.m, required(LINKS)?, required(UPPER)?, header.upper_rows, header.entry);
+    let ids = match (arena(IDS)?, arena(ORDER)?) {
+        (Some(by_slot), Some(order)) => {
+            structure::check_ids(path, &layout, &by_slot, &order, header.slots)?;
+            Ids::from_stored(by_slot, header.slots)
+        }
+        _ => Ids::new(),
+    };
+    structure::check(path, &layout, &graph, &vectors, header.slots)?;
+    Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots: header.slots, read_only: false }))
+}
+
+fn read_at(path: &Path, mut file: &File, at: u64, out: &mut [u8]) -> Result<()> {
+    let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(out));
+    read.map_err(|e| match e.kind() {
+        ErrorKind::UnexpectedEof => Error::Corruption {
+            path: path.to_owned(),
+            block: format!("byte {at} of the file"),
+            message: "the file became shorter while it was read".into(),
+        },
+        _ => io(path, "reading the snapshot")(e),
+    })
+}
+
+/// The sum of each block after the header.
+fn read_sums(path: &Path, file: &File, section: &Section) -> Result<Vec<u32>> {
+    let mut sums = Vec::new();
+    let mut block = [0; BLOCK];
+    for at in (section.offset..section.offset + section.bytes()).step_by(BLOCK) {
+        read_at(path, file, at, &mut block)?;
+        let (words, own) = block.split_at(4 * SUMS_PER_BLOCK);
+        if sum(words).to_le_bytes() != own {
+            return Err(section.damage(path, at, "the checksum of the checksums does not match"));
+        }
+        sums.extend(words.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
+    }
+    Ok(sums)
+}
+
+/// Reads sections and checks each block against its sum.
+struct SectionReader<'a> {
+    path: &'a Path,
+    file: &'a File,
+    sums: &'a [u32],
+}
+
+impl SectionReader<'_> {
+    /// The rows of a section. They are as many as the file has bytes for, so what is asked of memory is bounded by it.
+    fn arena(&self, section: &Section) -> Result<Arena> {
+        let mut at = section.offset;
+        let mut crc = 0;
+        // Runs of an arena end anywhere in a block: the sum goes on from one to the next.
+        let mut fill = |out: &mut [u8]| {
+            for piece in out.chunks_mut(PIECE) {
+                read_at(self.path, self.file, at, piece)?;
+                let mut rest = &*piece;
+                while !rest.is_empty() {
+                    let left_of_block = BLOCK - at as usize % BLOCK;
+                    let (now, later) = rest.split_at(left_of_block.min(rest.len()));
+                    crc = crc32c::crc32c_append(crc, now);
+                    at += now.len() as u64;
+                    if at.is_multiple_of(BLOCK as u64) {
+                        self.check(section, at - BLOCK as u64, std::mem::take(&mut crc))?;
+                    }
+                    rest = later;
+                }
+            }
+            Ok(())
+        };
+        let arena = Arena::filled(section.row_bytes, section.rows as usize, &mut fill)?;
+        let padding = (section.bytes().next_multiple_of(BLOCK as u64) - section.bytes()) as usize;
+        fill(&mut [0; BLOCK][..padding])?;
+        Ok(arena)
+    }
+
+    fn check(&self, section: &Section, at: u64, found: u32) -> Result<()> {
+        if self.sums[at as usize / BLOCK - 1] == found {
+            return Ok(());
+        }
+        Err(section.damage(self.path, at, "the checksum does not match"))
+    }
+}

@@ -1,0 +1,154 @@
+//! What must hold of the rows of a snapshot beyond their sums: a hostile file has the right ones.
+
+use std::path::Path;
+
+use super::format::{LINKS, Layout, ORDER, UPPER};
+use crate::arena::Arena;
+use crate::blocks::Section;
+use crate::error::Result;
+use crate::flat::Space;
+use crate::hnsw::{Graph, slot_of};
+use crate::vectors::Vectors;
+
+/// In the list of levels: the slot hangs on a chain, links must not lead to it.
+const TWIN: u8 = u8::MAX;
+
+/// Names what is wrong in a row of a section.
+struct Rows<'a> {
+    path: &'a Path,
+    section: &'a Section,
+}
+
+impl Rows<'_> {
+    fn refuse<T>(&self, row: u32, message: impl std::fmt::Display) -> Result<T> {
+        Err(self.section.row_damage(self.path, u64::from(row), message))
+    }
+}
+
+/// Checks that all rows fit together, so that no search can leave them, run in circles or return what is not there.
+pub fn check(path: &Path, layout: &Layout, graph: &Graph, vectors: &Vectors, slots: u32) -> Result<()> {
+    check_vectors(path, layout, vectors, slots)?;
+    let links = Rows { path, section: layout.section(LINKS) };
+    let levels = check_nodes(&links, graph, slots)?;
+    check_links(path, layout, graph, &levels)?;
+    check_chains(&links, graph, vectors, &levels)
+}
+
+/// Vectors must be such as `add` lets in, and the norms beside them must be theirs.
+fn check_vectors(path: &Path, layout: &Layout, vectors: &Vectors, slots: u32) -> Result<()> {
+    let Space { dim, dtype, .. } = vectors.space();
+    let mut row = vec![0; dtype.row_bytes(dim)];
+    for slot in 0..slots {
+        // SAFETY: all rows were read from the file, and nobody writes them.
+        let checked = unsafe { vectors.check_stored(slot, &mut row) };
+        if let Err((part, message)) = checked {
+            return Rows { path, section: layout.section(part) }.refuse(slot, message);
+        }
+    }
+    Ok(())
+}
+
+/// Checks each slot's layer-0 row by itself; returns the level of each, [`TWIN`] for those on a chain.
+fn check_nodes(links: &Rows<'_>, graph: &Graph, slots: u32) -> Result<Vec<u8>> {
+    let top = graph.entry().map_or(0, |entry| entry.level);
+    let mut levels = Vec::with_capacity(slots as usize);
+    let mut next_upper = 0;
+    for slot in 0..slots {
+        let row = graph.row(slot, 0);
+        if let Err(message) = row.check_stored(slots) {
+            return links.refuse(slot, message);
+        }
+        let level = row.level();
+        if level > top {
+            return links.refuse(slot, format!("its level {level} is above the graph's top layer {top}"));
+        }
+        if level > 0 {
+            // Upper rows are dealt out in the order of the slots, so that none can have two owners.
+            let end = row.upper().checked_add(level as u32);
+            match end.filter(|&end| row.upper() >= next_upper && end <= graph.upper_rows()) {
+                Some(end) => next_upper = end,
+                None => return links.refuse(slot, format!("its upper rows from {} on are not its own", row.upper())),
+            }
+        }
+        levels.push(if row.is_twin() { TWIN } else { level as u8 });
+    }
+    match graph.entry() {
+        Some(entry) if usize::from(levels[entry.slot as usize]) != entry.level => {
+            links.refuse(entry.slot, format!("the entry point's level is not {}", entry.level))
+        }
+        _ => Ok(levels),
+    }
+}
+
+/// Checks that each link leads to a node that is on the link's layer.
+fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Result<()> {
+    let slots = levels.len() as u32;
+    let mut links = vec![0; graph.capacity(0)];
+    for (slot, &level) in (0..slots).zip(levels) {
+        if level == TWIN {
+            continue;
+        }
+        for layer in 0..=usize::from(level) {
+            let row = graph.row(slot, layer);
+            let (section, number) = match layer {
+                0 => (LINKS, slot),
+                _ => (UPPER, graph.row(slot, 0).upper() + layer as u32 - 1),
+            };
+            let rows = Rows { path, section: layout.section(section) };
+            if let Err(message) = row.check_stored(slots) {
+                return rows.refuse(number, message);
+            }
+            if row.level() != usize::from(level) {
+                return rows.refuse(number, format!("its level is not {level}, that of slot {slot}"));
+            }
+            let degree = row.read(&mut links);
+            let bad = |&neighbor: &u32| {
+                let theirs = levels[neighbor as usize];
+                neighbor == slot || theirs == TWIN || usize::from(theirs) < layer
+            };
+            if let Some(neighbor) = links[..degree].iter().map(|&link| slot_of(link)).find(bad) {
+                return rows.refuse(number, format!("slot {slot} links to {neighbor}, no other node of layer {layer}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that each slot that is no node hangs on the chain of one node, and that its vector is the node's.
+fn check_chains(links: &Rows<'_>, graph: &Graph, vectors: &Vectors, levels: &[u8]) -> Result<()> {
+    let slots = levels.len() as u32;
+    let mut hung = vec![false; levels.len()];
+    for node in (0..slots).filter(|&slot| levels[slot as usize] != TWIN) {
+        for twin in graph.twins(node) {
+            let bad = levels[twin as usize] != TWIN || std::mem::replace(&mut hung[twin as usize], true);
+            // SAFETY: all rows were read from the file, and nobody writes them.
+            if bad || !unsafe { vectors.equal(node, twin) } {
+                return links.refuse(node, format!("slot {twin} does not belong on its chain of equal vectors"));
+            }
+        }
+    }
+    match (0..slots).find(|&slot| levels[slot as usize] == TWIN && !hung[slot as usize]) {
+        Some(lost) => links.refuse(lost, "it hangs on no chain of equal vectors"),
+        None => Ok(()),
+    }
+}
+
+/// Checks that ids are distinct and not negative: `order` lists the slots by ascending id.
+pub fn check_ids(path: &Path, layout: &Layout, by_slot: &Arena, order: &Arena, slots: u32) -> Result<()> {
+    let rows = Rows { path, section: layout.section(ORDER) };
+    let mut previous = -1i64;
+    for place in 0..slots {
+        // SAFETY: both arenas have a row for each slot, and nobody writes them.
+        let slot: u32 = bytemuck::pod_read_unaligned(unsafe { order.bytes(place) });
+        if slot >= slots {
+            return rows.refuse(place, format!("slot {slot} does not exist"));
+        }
+        // SAFETY: as above.
+        let id: i64 = bytemuck::pod_read_unaligned(unsafe { by_slot.bytes(slot) });
+        if id <= previous {
+            return rows.refuse(place, format!("id {id} of slot {slot} does not come after {previous}"));
+        }
+        previous = id;
+    }
+    Ok(())
+}

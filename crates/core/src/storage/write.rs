@@ -1,0 +1,188 @@
+//! Writing: a temporary file beside the target, whole and on the disk before it takes the target's name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::format::Header;
+use super::io;
+use crate::arena::Arena;
+use crate::blocks::{BLOCK, SUMS_PER_BLOCK, sum};
+use crate::error::{Error, Result};
+use crate::hnsw::RowName;
+use crate::index::Index;
+
+/// Blocks that are written at once.
+const BUFFER: usize = 256 * BLOCK;
+
+/// See [`Index::save`].
+pub fn save(index: &Index, path: &Path) -> Result<()> {
+    let target = resolve(path)?;
+    let temporary = Temporary::beside(&target).map_err(io(path, "creating the file"))?;
+    write_snapshot(index, &temporary.file).map_err(io(path, "writing the snapshot"))?;
+    temporary.file.sync_all().map_err(io(path, "writing the snapshot to the disk"))?;
+    // On any way out before this line the temporary file is removed, and the target is as it was.
+    temporary.rename(&target).map_err(io(path, "giving the snapshot its name"))?;
+    sync_folder(&target).map_err(io(path, "writing the folder to the disk"))
+}
+
+/// The file to replace. Behind a symbolic link that is the file it leads to, and one that can't be written to (a
+/// folder, a file without the permission) is refused before the work instead of after it.
+fn resolve(path: &Path) -> Result<PathBuf> {
+    let Ok(target) = fs::canonicalize(path) else { return Ok(path.to_owned()) };
+    let metadata = fs::metadata(&target).map_err(io(path, "replacing the file"))?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(Error::invalid(format!("{}: not a file but a device or pipe; give a file's name", path.display())));
+    }
+    OpenOptions::new().write(true).open(&target).map_err(io(path, "replacing the file"))?;
+    Ok(target)
+}
+
+fn folder(target: &Path) -> &Path {
+    target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file that goes away unless it is renamed.
+struct Temporary {
+    path: PathBuf,
+    file: File,
+}
+
+impl Temporary {
+    /// A new file in the target's folder, with the permissions that the target has or would get.
+    fn beside(target: &Path) -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let path = folder(target).join(format!(".vicinal-{}-{number}.tmp", std::process::id()));
+            let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+                other => other?,
+            };
+            let temporary = Temporary { path, file };
+            if let Ok(replaced) = fs::metadata(target) {
+                temporary.file.set_permissions(replaced.permissions())?;
+            }
+            return Ok(temporary);
+        }
+    }
+
+    fn rename(mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.path.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // There is an error on its way already, or a panic: a file that can't be removed has to stay.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A name survives a power cut once its folder is on the disk.
+fn sync_folder(target: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder(target))?.sync_all() } else { Ok(()) }
+}
+
+fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
+    let _adds_wait = index.hold_writers();
+    let header = Header {
+        params: index.params().clone(),
+        slots: index.slots(),
+        upper_rows: index.graph.upper_rows(),
+        entry: index.graph.entry(),
+        max_squared_norm: index.vectors.max_squared_norm(),
+        ids: index.ids.is_stored(),
+    };
+    let (layer0, upper) = index.graph.arenas();
+    let slots = header.slots as usize;
+    let mut out = BlockWriter::new(file);
+    out.put_header(&header)?;
+    for (_, arena) in index.vectors.arenas() {
+        if let Some(arena) = arena {
+            // SAFETY: the rows of the index were written and never change.
+            unsafe { arena.runs(slots) }.try_for_each(|(_, _, bytes)| out.put(bytes))?;
+            out.end_section()?;
+        }
+    }
+    let mut put_rows = |arena: &Arena, names: &mut dyn Iterator<Item = RowName>| {
+        let mut words = vec![0; arena.row_bytes() / 4];
+        for name in names {
+            index.graph.named_row(name).copy_canonical(&mut words);
+            out.put(bytemuck::cast_slice(&words))?;
+        }
+        out.end_section()
+    };
+    put_rows(layer0, &mut (0..header.slots).map(RowName::Layer0))?;
+    put_rows(upper, &mut (0..header.upper_rows).map(RowName::Upper))?;
+    if header.ids {
+        (0..header.slots).try_for_each(|slot| out.put(&index.ids.id(slot).to_le_bytes()))?;
+        out.end_section()?;
+        let mut order: Vec<u32> = (0..header.slots).collect();
+        order.sort_unstable_by_key(|&slot| index.ids.id(slot));
+        out.put(bytemuck::cast_slice(&order))?;
+        out.end_section()?;
+    }
+    out.finish()
+}
+
+/// Writes whole blocks and keeps the sum of each.
+struct BlockWriter<'a> {
+    file: &'a File,
+    buffer: Vec<u8>,
+    sums: Vec<u32>,
+}
+
+impl<'a> BlockWriter<'a> {
+    fn new(file: &'a File) -> Self {
+        BlockWriter { file, buffer: Vec::with_capacity(BUFFER), sums: Vec::new() }
+    }
+
+    /// The header is its own witness, and no sum is kept of it.
+    fn put_header(&mut self, header: &Header) -> io::Result<()> {
+        self.file.write_all(&header.encode())
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(BUFFER - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            if self.buffer.len() == BUFFER {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills the last block with zeros: the next section starts with a block of its own.
+    fn end_section(&mut self) -> io::Result<()> {
+        self.buffer.resize(self.buffer.len().next_multiple_of(BLOCK), 0);
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sums.extend(self.buffer.chunks(BLOCK).map(sum));
+        self.file.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Writes the sums, each block of them with its own.
+    fn finish(self) -> io::Result<()> {
+        let mut file = self.file;
+        for sums in self.sums.chunks(SUMS_PER_BLOCK) {
+            let mut block = [0; SUMS_PER_BLOCK];
+            block[..sums.len()].copy_from_slice(sums);
+            let block: &[u8] = bytemuck::cast_slice(&block);
+            file.write_all(block)?;
+            file.write_all(&sum(block).to_le_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Small indexes of every kind, and what they answer.
+
+use half::{bf16, f16};
+use vicinal_core::{Dtype, Index, Matrix, Metric, Params, Run, SearchOptions, check_metric};
+
+/// An index to build.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    pub metric: Metric,
+    pub dtype: Dtype,
+    pub dim: usize,
+    pub rows: usize,
+    pub seed: u64,
+    /// Whether ids differ from slots.
+    pub ids: bool,
+}
+
+/// One case for each metric and dtype that go together.
+pub fn cases() -> Vec<Case> {
+    let all = Metric::ALL.iter().flat_map(|&metric| Dtype::ALL.iter().map(move |&dtype| (metric, dtype)));
+    all.filter(|&(metric, dtype)| check_metric(metric, dtype).is_ok())
+        .map(|(metric, dtype)| Case { metric, dtype, dim: 6, rows: 12, seed: 0, ids: false })
+        .collect()
+}
+
+pub fn one_thread() -> Run {
+    Run::new(1)
+}
+
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub fn matrix(bytes: &[u8], rows: usize) -> Matrix<'_> {
+    Matrix { bytes, rows }
+}
+
+/// A generator of numbers that is the same everywhere and for ever: golden files are made with it.
+pub struct Numbers(u64);
+
+impl Numbers {
+    pub fn new(seed: u64) -> Self {
+        Numbers(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// `rows` rows of components from `value` in `dtype`.
+fn encode(dtype: Dtype, dim: usize, rows: usize, numbers: &mut Numbers) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..rows {
+        // From -8 to 8 in steps of 1/16, never all zero.
+        let mut row: Vec<f32> = (0..dim).map(|_| ((numbers.next() >> 56) as f32 - 127.5) / 16.0).collect();
+        row[0] += 16.0;
+        match dtype {
+            Dtype::F32 => row.iter().for_each(|x| bytes.extend((x * 1.000_1).to_le_bytes())),
+            Dtype::F16 => row.iter().for_each(|&x| bytes.extend(f16::from_f32(x).to_le_bytes())),
+            Dtype::Bf16 => row.iter().for_each(|&x| bytes.extend(bf16::from_f32(x).to_le_bytes())),
+            Dtype::I8 => bytes.extend(row.iter().map(|&x| x as i8 as u8)),
+            Dtype::U8 => bytes.extend(row.iter().map(|&x| (x + 16.0) as u8)),
+            Dtype::Bits => {
+                let start = bytes.len();
+                bytes.resize(start + dim.div_ceil(8), 0);
+                for (i, _) in row.iter().enumerate().filter(|(_, x)| **x > 0.0) {
+                    bytes[start + i / 8] |= 0x80 >> (i % 8);
+                }
+            }
+        }
+    }
+    bytes
+}
+
+/// The rows of a case; about one in eight equals an earlier one.
+pub fn rows(case: &Case) -> Vec<u8> {
+    let mut numbers = Numbers::new(case.seed);
+    let mut bytes = encode(case.dtype, case.dim, case.rows, &mut numbers);
+    let n = case.dtype.row_bytes(case.dim);
+    for row in 1..case.rows {
+        if numbers.next() % 8 == 0 {
+            let original = numbers.next() as usize % row;
+            bytes.copy_within(original * n..(original + 1) * n, row * n);
+        }
+    }
+    bytes
+}
+
+/// The ids of a case.
+pub fn ids(case: &Case) -> Option<Vec<i64>> {
+    let mut numbers = Numbers::new(!case.seed);
+    let mut ids: Vec<i64> = (0..case.rows as i64).map(|i| i << 40 | (numbers.next() >> 30) as i64).collect();
+    ids.sort_unstable_by_key(|id| id & 0xffff);
+    case.ids.then_some(ids)
+}
+
+pub fn build(case: &Case) -> Index {
+    let Case { dim, metric, dtype, seed, .. } = *case;
+    let index = Index::new(Params { dim, metric, dtype, m: 4, ef_construction: 30, seed, level_p: None }).unwrap();
+    index.add(matrix(&rows(case), case.rows), ids(case).as_deref(), &one_thread()).unwrap();
+    index
+}
+
+/// Everything an index can be asked: ids, vectors, neighbours by graph and by exact search, laws.
+#[derive(Debug, PartialEq)]
+pub struct Answers {
+    pub ids: Vec<i64>,
+    pub vectors: Vec<u8>,
+    pub found: Vec<i64>,
+    pub distances: Vec<u32>,
+    pub exact: Vec<i64>,
+    pub counters: Option<Vec<vicinal_core::Counters>>,
+}
+
+pub fn answers(index: &Index, case: &Case) -> Answers {
+    let queries = queries(case);
+    let options = SearchOptions { k: 7, ef_search: 20, counters: true };
+    let hits = index.search(matrix(&queries, 5), &options, &one_thread()).unwrap();
+    let exact = index.search_exact(matrix(&queries, 5), 7, false, &one_thread()).unwrap();
+    let ids = index.ids();
+    assert!(index.verify().ok());
+    assert!(ids.iter().all(|&id| index.contains(id)));
+    Answers {
+        vectors: index.get(&ids).unwrap(),
+        ids,
+        found: hits.ids,
+        distances: hits.distances.iter().map(|d| d.to_bits()).collect(),
+        exact: exact.ids,
+        counters: hits.counters,
+    }
+}
+
+/// Five queries for a case.
+pub fn queries(case: &Case) -> Vec<u8> {
+    let dtype = if case.dtype.is_float() { Dtype::F32 } else { case.dtype };
+    encode(dtype, case.dim, 5, &mut Numbers::new(case.seed ^ 99))
+}
