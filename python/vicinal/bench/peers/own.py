@@ -1,0 +1,77 @@
+"""Vicinal itself, through the same door as its users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .base import Adapter, Ids, Vectors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Vicinal(Adapter):
+    """``vicinal.Index``; a setting is any keyword of its constructor."""
+
+    family = module = distribution = "vicinal"
+    settings = {"M": 16, "ef_construction": 200, "dtype": "f32"}
+
+    def prepare(self, X: Vectors, folder: Path) -> Vectors:
+        return self.prepare_queries(X)
+
+    def prepare_queries(self, Q: Vectors) -> Vectors:
+        # The float types take float32 as it is; whoever stores integers has them.
+        integer = {"u8": np.uint8, "i8": np.int8}.get(self.options["dtype"])
+        if integer is None:
+            return Q
+        cast = Q.astype(integer)
+        if not np.array_equal(cast, Q):
+            raise ValueError(f"the vectors are not of dtype {self.options['dtype']}")
+        return cast
+
+    def build(self, X: Vectors, threads: int) -> None:
+        self.index = self.lib.Index(dim=self.dim, metric=self.metric, **self.options)
+        self.index.add(X, threads=threads)
+
+    def search(self, Q: Vectors, k: int, threads: int) -> Ids:
+        found = self.index.search(Q, k=k, ef_search=self.effort, threads=threads)
+        return np.asarray(found.ids)
+
+    def search_one(self, q: Vectors, k: int) -> Ids:
+        return np.asarray(self.index.search(q, k=k, ef_search=self.effort, threads=1).ids)
+
+    def counters(self, Q: Vectors, k: int) -> dict[str, float]:
+        found = self.index.search(Q, k=k, ef_search=self.effort, threads=0, counters=True)
+        return means(found.counters)
+
+
+class VicinalExact(Vicinal):
+    """``vicinal.knn``: exact search without an index."""
+
+    settings = {"dtype": "f32"}
+    efforts = (1,)
+    effort_name = "(exact)"
+    note = "exact, batched"
+
+    def build(self, X: Vectors, threads: int) -> None:
+        self.X = np.array(X)
+
+    def search(self, Q: Vectors, k: int, threads: int) -> Ids:
+        found = self.lib.knn(self.X, Q, k=k, metric=self.metric, threads=threads, **self.options)
+        return np.asarray(found.ids)
+
+    def search_one(self, q: Vectors, k: int) -> Ids:
+        return Adapter.search_one(self, q, k)
+
+    def counters(self, Q: Vectors, k: int) -> dict[str, float]:
+        return {}
+
+
+def means(counters: Any) -> dict[str, float]:
+    """Return the mean per query of what a search counts."""
+    names = ("distance_evaluations", "hops", "reranked")
+    return {
+        name: float(np.mean(getattr(counters, name))) for name in names if hasattr(counters, name)
+    }
