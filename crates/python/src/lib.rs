@@ -1,1 +1,48 @@
-//! placeholder
+//! Python bindings of `vicinal-core`: arrays in, arrays out, errors mapped in one place.
+//!
+//! Thin on purpose. `python/vicinal` settles types, shapes and names; here a call is converted,
+//! made with the interpreter released, and its answer converted back.
+
+mod arrays;
+mod errors;
+mod exact;
+mod fork;
+mod hits;
+mod index;
+mod report;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// The engine behind `vicinal`. Use `vicinal.Index` and `vicinal.knn`, which check and convert.
+#[pymodule(gil_used = false)]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::exact::knn;
+    #[pymodule_export]
+    use super::index::Index;
+    #[pymodule_export]
+    use super::{available_isas, isa};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        if let Some(problem) = vicinal_kernels::isa_error() {
+            return Err(super::errors::InvalidInputError::new_err(problem.to_owned()));
+        }
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
+
+/// The instruction set in use: "avx512", "avx2", "neon" or "scalar".
+#[pyfunction]
+fn isa() -> &'static str {
+    vicinal_kernels::isa().as_str()
+}
+
+/// The instruction sets that `VICINAL_ISA` accepts on this machine.
+#[pyfunction]
+fn available_isas() -> Vec<&'static str> {
+    vicinal_kernels::available().iter().map(|isa| isa.as_str()).collect()
+}

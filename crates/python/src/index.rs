@@ -1,0 +1,184 @@
+//! `vicinal._native.Index`: convert, call, convert.
+
+use std::path::PathBuf;
+
+use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use vicinal_core::{Params, Run, SearchOptions};
+
+use crate::arrays::{ready, stored};
+use crate::errors::raise;
+use crate::fork::Writers;
+use crate::hits::answer;
+use crate::report;
+use crate::wait::{Cost, detached, watched};
+
+/// The engine's index. Any number of threads may search while others add.
+#[pyclass(frozen, module = "vicinal._native")]
+pub struct Index {
+    core: vicinal_core::Index,
+    writers: Writers,
+}
+
+impl Index {
+    fn of(core: vicinal_core::Index) -> Self {
+        Index { core, writers: Writers::default() }
+    }
+}
+
+#[pymethods]
+impl Index {
+    #[new]
+    #[pyo3(signature = (dim, metric, dtype, m, ef_construction, seed, level_p, /))]
+    fn new(
+        dim: usize,
+        metric: &str,
+        dtype: &str,
+        m: usize,
+        ef_construction: usize,
+        seed: u64,
+        level_p: Option<f64>,
+    ) -> PyResult<Self> {
+        let (metric, dtype) = (metric.parse().map_err(raise)?, dtype.parse().map_err(raise)?);
+        let params = Params { dim, metric, dtype, m, ef_construction, seed, level_p };
+        vicinal_core::Index::new(params).map(Index::of).map_err(raise)
+    }
+
+    /// The index of a file.
+    #[staticmethod]
+    #[pyo3(signature = (path, mmap, /))]
+    fn open(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Self> {
+        detached(py, || vicinal_core::Index::open(&path, mmap)).map(Index::of)
+    }
+
+    /// Writes the index to a file.
+    #[pyo3(signature = (path, /))]
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        self.writers.check()?;
+        detached(py, || self.core.save(&path))
+    }
+
+    #[getter]
+    fn dim(&self) -> usize {
+        self.core.params().dim
+    }
+
+    #[getter]
+    fn metric(&self) -> &'static str {
+        self.core.params().metric.as_str()
+    }
+
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.core.params().dtype.as_str()
+    }
+
+    #[getter]
+    fn m(&self) -> usize {
+        self.core.params().m
+    }
+
+    #[getter]
+    fn ef_construction(&self) -> usize {
+        self.core.params().ef_construction
+    }
+
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.core.params().seed
+    }
+
+    #[getter]
+    fn level_p(&self) -> f64 {
+        self.core.params().p()
+    }
+
+    fn __len__(&self) -> usize {
+        self.core.len()
+    }
+
+    /// Whether the index holds an id.
+    #[pyo3(signature = (number, /))]
+    fn contains(&self, number: i64) -> PyResult<bool> {
+        self.writers.check()?;
+        Ok(self.core.contains(number))
+    }
+
+    /// All ids, in the order they were added.
+    fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        self.writers.check()?;
+        Ok(PyArray1::from_vec(py, detached(py, || Ok(self.core.ids()))?))
+    }
+
+    /// The stored bytes of the vectors with these ids, one after the other.
+    #[pyo3(signature = (ids, /))]
+    fn get<'py>(&self, py: Python<'py>, ids: PyReadonlyArray1<'_, i64>) -> PyResult<Bound<'py, PyArray1<u8>>> {
+        self.writers.check()?;
+        let ids = ids.as_slice()?;
+        Ok(PyArray1::from_vec(py, detached(py, || self.core.get(ids))?))
+    }
+
+    /// Adds rows and returns their ids; `progress(done, total)` may raise to stop.
+    #[pyo3(signature = (rows, ids, threads, progress, /))]
+    fn add<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyUntypedArray>,
+        ids: Option<PyReadonlyArray1<'py, i64>>,
+        threads: usize,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let params = self.core.params();
+        let matrix = stored(rows, params.dtype)?;
+        let ids = ids.as_ref().map(|ids| ids.as_slice()).transpose()?;
+        let run = Run::new(threads);
+        let cost = Cost::walk(matrix.rows, params.ef_construction, params);
+        let _writing = self.writers.enter()?;
+        let work = || self.core.add(matrix, ids, &run);
+        Ok(PyArray1::from_vec(py, watched(py, &run, cost, matrix.rows, progress, work)?))
+    }
+
+    /// `(ids, distances, counts, counters)`: the `k` nearest to each query. None if the query is not
+    /// yet as the engine takes it; `vicinal.arrays.query_rows` makes it so.
+    #[pyo3(signature = (query, k, ef_search, exact, counters, threads, /))]
+    #[expect(clippy::too_many_arguments, reason = "mirrors the Python method")]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyAny>,
+        k: usize,
+        ef_search: usize,
+        exact: bool,
+        counters: bool,
+        threads: usize,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let params = self.core.params();
+        let Some((array, matrix)) = ready(query, params.dim, params.dtype) else {
+            return Ok(None);
+        };
+        self.writers.check()?;
+        let run = Run::new(threads);
+        let hits = if exact {
+            let cost = Cost::scan(matrix.rows, self.core.len(), params.dim);
+            watched(py, &run, cost, matrix.rows, None, || self.core.search_exact(matrix, k, counters, &run))?
+        } else {
+            let options = SearchOptions { k, ef_search, counters };
+            let cost = Cost::walk(matrix.rows, ef_search.max(k).min(self.core.len()), params);
+            watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, &run))?
+        };
+        answer(py, hits, array.ndim() == 1).map(Some)
+    }
+
+    /// The shape of the graph and the memory it takes, by name.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.writers.check()?;
+        report::stats(py, &detached(py, || Ok(self.core.stats()))?)
+    }
+
+    /// What a full traversal found, by name.
+    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.writers.check()?;
+        report::findings(py, detached(py, || Ok(self.core.verify()))?)
+    }
+}

@@ -1,0 +1,64 @@
+"""Nearest neighbours among vectors.
+
+>>> import numpy as np, vicinal
+>>> X = np.random.default_rng(0).random((10_000, 64), dtype=np.float32)
+>>> ix = vicinal.Index(dim=64, metric="cosine")
+>>> ids = ix.add(X)
+>>> r = ix.search(X[:5], k=10)       # r.ids, r.distances, r.counts: one row per query
+>>> ix.save("shops.vicinal")
+>>> ix = vicinal.Index.open("shops.vicinal", mmap=True)
+
+`Index` is approximate search (HNSW), `knn` exact search without an index; every error is a
+`VicinalError`.
+"""
+
+from vicinal._native import __version__, isa
+from vicinal.errors import (
+    CapacityError,
+    CorruptionError,
+    DuplicateIdError,
+    FileMissingError,
+    ForkedError,
+    FormatError,
+    InternalError,
+    InvalidInputError,
+    InvalidTypeError,
+    MissingExtraError,
+    NotFoundError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    StorageError,
+    VicinalError,
+)
+from vicinal.exact import knn
+from vicinal.index import Index
+from vicinal.recall import RecallReport
+from vicinal.report import Report, Stats
+from vicinal.result import Counters, SearchResult
+
+__all__ = [
+    "CapacityError",
+    "CorruptionError",
+    "Counters",
+    "DuplicateIdError",
+    "FileMissingError",
+    "ForkedError",
+    "FormatError",
+    "Index",
+    "InternalError",
+    "InvalidInputError",
+    "InvalidTypeError",
+    "MissingExtraError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "ReadOnlyError",
+    "RecallReport",
+    "Report",
+    "SearchResult",
+    "Stats",
+    "StorageError",
+    "VicinalError",
+    "__version__",
+    "isa",
+    "knn",
+]

@@ -1,0 +1,7 @@
+"""``python -m vicinal`` is ``vicinal``."""
+
+import sys
+
+from vicinal.cli import main
+
+sys.exit(main())

@@ -1,0 +1,91 @@
+"""The engine behind `vicinal`; see `Index` and `knn` there, which check and convert."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Index", "__version__", "available_isas", "isa", "knn"]
+
+__version__: str
+
+# (ids, distances, counts, counters): matrices for a batch, rows and an int for one query.
+_Answer: TypeAlias = tuple[
+    NDArray[np.int64], NDArray[np.float32], NDArray[np.int64] | int, tuple[Any, ...] | None
+]
+
+class _Stats(TypedDict):
+    nodes_per_layer: NDArray[np.int64]
+    degree_histogram: list[NDArray[np.int64]]
+    bytes: dict[str, int]
+    entry_point: int | None
+
+class _Report(TypedDict):
+    reachable: int
+    unreachable: NDArray[np.int64]
+    links: int
+    one_way_links: int
+    duplicates: int
+    broken: list[str]
+
+@final
+class Index:
+    def __new__(
+        cls,
+        dim: int,
+        metric: str,
+        dtype: str,
+        m: int,
+        ef_construction: int,
+        seed: int,
+        level_p: float | None,
+        /,
+    ) -> Index: ...
+    @staticmethod
+    def open(path: str, mmap: bool, /) -> Index: ...
+    def save(self, path: str, /) -> None: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def m(self) -> int: ...
+    @property
+    def ef_construction(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def level_p(self) -> float: ...
+    def __len__(self) -> int: ...
+    def contains(self, number: int, /) -> bool: ...
+    def ids(self) -> NDArray[np.int64]: ...
+    def get(self, ids: NDArray[np.int64], /) -> NDArray[np.uint8]: ...
+    def add(
+        self,
+        rows: NDArray[Any],
+        ids: NDArray[np.int64] | None,
+        threads: int,
+        progress: Callable[[int, int], object] | None,
+        /,
+    ) -> NDArray[np.int64]: ...
+    def search(
+        self, query: Any, k: int, ef_search: int, exact: bool, counters: bool, threads: int, /
+    ) -> _Answer | None: ...
+    def stats(self) -> _Stats: ...
+    def verify(self) -> _Report: ...
+
+def knn(
+    rows: NDArray[Any],
+    query: NDArray[Any],
+    dim: int,
+    metric: str,
+    dtype: str,
+    k: int,
+    threads: int,
+    /,
+) -> _Answer: ...
+def isa() -> str: ...
+def available_isas() -> list[str]: ...

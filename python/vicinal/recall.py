@@ -1,0 +1,216 @@
+"""How good approximate answers are, measured against exact ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vicinal.result import SearchResult
+
+#: Distances that agree to six digits are the same: float32 arithmetic tells no more apart.
+TIE = 2.0**-20
+
+#: Components of vectors that are compared at a time.
+BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class RecallReport:
+    """What `Index.measure_recall` found.
+
+    Attributes
+    ----------
+    recall : float
+        The share of the true k nearest that search found. An id whose distance equals that of the
+        k-th true neighbour is as right as that neighbour.
+    low, high : float
+        Wilson's 95% interval of it, each (query, rank) being a trial.
+    epsilon_mean, epsilon_p99, epsilon_max : float
+        How much farther than the true neighbour of the same rank the found one is: d/d* - 1, and
+        (d - d*) / abs(d*) where distances are negative (ip). 0 where both are 0.
+    epsilon_unbounded : int
+        Ranks left out above because no epsilon says it: d* is 0 and d is not, or none was found.
+    qps, exact_qps : float
+        Queries per second of search and of exact search, as measured here.
+    n_queries, k, ef_search : int
+        What was measured.
+    """
+
+    recall: float
+    low: float
+    high: float
+    epsilon_mean: float
+    epsilon_p99: float
+    epsilon_max: float
+    epsilon_unbounded: int
+    qps: float
+    exact_qps: float
+    n_queries: int
+    k: int
+    ef_search: int
+
+
+class Searchable(Protocol):
+    """What of an index is needed here."""
+
+    @property
+    def dtype(self) -> str: ...  # noqa: D102
+    @property
+    def metric(self) -> str: ...  # noqa: D102
+    def get(self, ids: Any) -> NDArray[Any]: ...  # noqa: D102
+    def search(  # noqa: D102
+        self, Q: NDArray[Any], k: int, *, ef_search: int, threads: int, exact: bool
+    ) -> SearchResult: ...
+
+
+def measure(
+    index: Searchable, queries: NDArray[Any], k: int, ef_search: int, threads: int
+) -> RecallReport:
+    """Search both ways, time them and compare; see `Index.measure_recall`."""
+
+    def timed(exact: bool) -> tuple[SearchResult, float]:
+        # One small search first: it pays for what only the first one pays.
+        index.search(queries[:1], k, ef_search=ef_search, threads=threads, exact=exact)
+        began = time.perf_counter()
+        found = index.search(queries, k, ef_search=ef_search, threads=threads, exact=exact)
+        return found, len(queries) / max(time.perf_counter() - began, 1e-9)
+
+    found, qps = timed(exact=False)
+    true, exact_qps = timed(exact=True)
+    hits, epsilons, unbounded = compare(index, queries, found.ids, true.ids)
+    trials = int(np.count_nonzero(true.ids >= 0))
+    low, high = wilson_interval(hits, trials)
+    return RecallReport(
+        recall=hits / trials if trials else 1.0,
+        low=low,
+        high=high,
+        epsilon_mean=float(epsilons.mean()) if epsilons.size else 0.0,
+        epsilon_p99=float(np.percentile(epsilons, 99)) if epsilons.size else 0.0,
+        epsilon_max=float(epsilons.max(initial=0.0)),
+        epsilon_unbounded=unbounded,
+        qps=qps,
+        exact_qps=exact_qps,
+        n_queries=len(queries),
+        k=k,
+        ef_search=ef_search,
+    )
+
+
+def compare(
+    index: Searchable, queries: NDArray[Any], found: NDArray[np.int64], true: NDArray[np.int64]
+) -> tuple[int, NDArray[np.float64], int]:
+    """Count the hits of ``found`` against ``true``, and give the epsilon of each rank.
+
+    Distances are computed anew in float64, by one formula for both lists, so that neither ties nor
+    epsilons depend on how the engine added up. Only queries whose lists differ need it.
+
+    Parameters
+    ----------
+    index : Searchable
+        Holds the vectors.
+    queries : ndarray, shape (n, width)
+    found, true : ndarray of int64, shape (n, k)
+        Ids, nearest first, -1 after the last.
+
+    Returns
+    -------
+    hits : int
+    epsilons : ndarray of float64, shape (ranks with an epsilon,)
+    unbounded : int
+        Ranks without one.
+    """
+    differ = np.flatnonzero((found != true).any(axis=1))
+    agreed = int(np.count_nonzero(true >= 0) - np.count_nonzero(true[differ] >= 0))
+    hits, unbounded, epsilons = agreed, 0, [np.zeros(agreed)]
+    step = max(1, BLOCK // max(1, found.shape[1] * queries.shape[1]))
+    for start in range(0, len(differ), step):
+        rows = differ[start : start + step]
+        d, _ = _distances(index, queries[rows], found[rows])
+        d_true, scale = _distances(index, queries[rows], true[rows])
+        # The k-th true distance and what is as near; the rest of the row is +inf, which nothing is.
+        held = true[rows] >= 0
+        last = np.where(held, d_true, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        near = d <= last + TIE * scale.max(axis=1, keepdims=True)
+        hits += int(np.minimum(near.sum(axis=1), held.sum(axis=1)).sum())
+        d.sort(axis=1)
+        d_true.sort(axis=1)
+        d, d_true = d[d_true < np.inf], d_true[d_true < np.inf]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            epsilon = np.maximum((d - d_true) / np.abs(d_true), 0.0)
+        epsilon[d == d_true] = 0.0
+        epsilons.append(epsilon[np.isfinite(epsilon)])
+        unbounded += int(np.count_nonzero(~np.isfinite(epsilon)))
+    return hits, np.concatenate(epsilons), unbounded
+
+
+def wilson_interval(hits: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; z = 1.959964 gives 95%.
+
+    Examples
+    --------
+    >>> tuple(round(bound, 3) for bound in wilson_interval(95, 100))
+    (0.888, 0.978)
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    share = hits / trials
+    middle = share + z * z / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
+    whole = 1 + z * z / trials
+    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+
+
+def _distances(
+    index: Searchable, queries: NDArray[Any], ids: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances (n, k) in float64, +inf for no id, and the scale on which they are rounded."""
+    held = ids >= 0
+    x = index.get(ids[held])
+    q = np.repeat(queries, held.sum(axis=1), axis=0)
+    measured, scaled = (
+        _bit_distances(index.metric, q, x)
+        if index.dtype == "bits"
+        else (_number_distances(index.metric, q.astype(np.float64), x.astype(np.float64)))
+    )
+    distances, scale = np.full(ids.shape, np.inf), np.zeros(ids.shape)
+    distances[held], scale[held] = measured, scaled
+    return distances, scale
+
+
+def _number_distances(
+    metric: str, q: NDArray[np.float64], x: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if metric in ("l2", "sqeuclidean"):
+        squared = np.square(q - x).sum(axis=1)
+        distances = np.sqrt(squared) if metric == "l2" else squared
+        return distances, distances
+    dot = (q * x).sum(axis=1)
+    lengths = np.sqrt(np.square(q).sum(axis=1) * np.square(x).sum(axis=1))
+    if metric == "ip":
+        return -dot, lengths
+    return 1.0 - dot / lengths, np.ones(len(dot))
+
+
+def _bit_distances(
+    metric: str, q: NDArray[np.uint8], x: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def bits(rows: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return POPCOUNT[rows].sum(axis=1, dtype=np.float64)
+
+    if metric == "hamming":
+        distances = bits(q ^ x)  # not divided by dim: neither ties nor epsilons ask for it
+    else:
+        union = bits(q | x)
+        distances = 1.0 - np.divide(bits(q & x), union, out=np.ones_like(union), where=union > 0)
+    return distances, distances
+
+
+#: Bits set in each byte.
+POPCOUNT: NDArray[np.int64] = np.array([byte.bit_count() for byte in range(256)])

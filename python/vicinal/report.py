@@ -1,0 +1,77 @@
+"""What an index says of itself: its shape (`Stats`) and its health (`Report`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stats:
+    """The shape of an index.
+
+    Attributes
+    ----------
+    count : int
+        Vectors held.
+    nodes_per_layer : ndarray of int64, shape (layers,)
+        Nodes on each layer, layer 0 first; copies of a vector count once. By the law of the levels
+        a layer has about 1/M of the nodes of the one below (Malkov & Yashunin, Algorithm 1 line 4).
+    degree_histogram : list of ndarray of int64
+        For each layer, how many nodes have 0, 1, 2, … links; at most 2M on layer 0, M above.
+    bytes : dict of str to int
+        Memory held, by part, in bytes.
+    bytes_per_vector : float
+        All of it, divided by `count`; 0.0 for an empty index.
+    entry_point : int or None
+        The id at which every search starts.
+    """
+
+    count: int
+    nodes_per_layer: NDArray[np.int64]
+    degree_histogram: list[NDArray[np.int64]]
+    bytes: dict[str, int]
+    entry_point: int | None
+
+    @property
+    def bytes_per_vector(self) -> float:
+        """Memory held, divided by the number of vectors."""
+        return sum(self.bytes.values()) / self.count if self.count else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What a check of the whole graph found.
+
+    Attributes
+    ----------
+    reachable : int
+        Vectors that a walk from the entry point, over the links that search uses, arrives at.
+    unreachable : ndarray of int64, shape (n,)
+        Ids of the others.
+    links : int
+        Links of layer 0.
+    one_way_links : int
+        Those whose far end does not link back. Not an error: Algorithm 1 shrinks the list of one
+        end without asking the other.
+    duplicates : int
+        Vectors that equal another one, and are found through it.
+    broken : list of str
+        Contradictions: a link to nothing or to itself, a node with too many links, …
+    """
+
+    reachable: int
+    unreachable: NDArray[np.int64]
+    links: int
+    one_way_links: int
+    duplicates: int
+    broken: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every vector is reachable and nothing is broken."""
+        return not self.broken and not len(self.unreachable)

@@ -1,0 +1,92 @@
+"""What a search answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: What the engine returns: ids, distances, counts, and the fields of `Counters` or None.
+Answer: TypeAlias = (
+    "tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64] | int, tuple[Any, ...] | None]"
+)
+
+#: The similarity that is higher for the nearer, where a metric is one turned round.
+SCORES = {"ip": 0.0, "cosine": 1.0}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counters:
+    """What each query cost. None of it depends on the machine.
+
+    Of a batch, arrays with one entry (or row) per query; of a single query, ints (and rows).
+
+    Attributes
+    ----------
+    distance_evaluations : ndarray of int64, shape (n,)
+        Distances computed, on all layers, re-ranking included.
+    hops : ndarray of int64, shape (n,)
+        Nodes whose links were followed.
+    reranked : ndarray of int64, shape (n,)
+        Candidates measured again from their full vectors.
+    evaluations_per_layer : ndarray of int64, shape (n, layers)
+        Distances computed on each layer, layer 0 first.
+    hops_per_layer : ndarray of int64, shape (n, layers)
+        Nodes whose links were followed on each layer, layer 0 first.
+    """
+
+    distance_evaluations: NDArray[np.int64] | int
+    hops: NDArray[np.int64] | int
+    reranked: NDArray[np.int64] | int
+    evaluations_per_layer: NDArray[np.int64]
+    hops_per_layer: NDArray[np.int64]
+
+
+class SearchResult:
+    """The nearest neighbours of each query, nearest first.
+
+    A batch of n queries gets arrays of n rows; one query of shape (dim,) gets rows of shape (k,)
+    and an int as `counts`.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (n, k)
+        The neighbours' ids; -1 after the last, where fewer than k were found.
+    distances : ndarray of float32, shape (n, k)
+        Their distances, in the metric's own unit; +inf after the last.
+    counts : ndarray of int64, shape (n,)
+        How many were found.
+    counters : Counters or None
+        What each query cost, when asked for.
+    metric : str
+        The metric of the distances.
+    """
+
+    __slots__ = ("counters", "counts", "distances", "ids", "metric")
+
+    ids: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    counts: NDArray[np.int64] | int
+    counters: Counters | None
+    metric: str
+
+    def __init__(self, answer: Answer, metric: str) -> None:
+        self.ids, self.distances, self.counts, costs = answer
+        self.counters = None if costs is None else Counters(*costs)
+        self.metric = metric
+
+    @property
+    def scores(self) -> NDArray[np.float32] | None:
+        """Similarities, higher is nearer: the inner product of ip, the cosine of cosine.
+
+        None for the other metrics; -inf where fewer than k were found.
+        """
+        zero = SCORES.get(self.metric)
+        return None if zero is None else zero - self.distances
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.ids.shape))
+        return f"SearchResult({shape} {self.metric}\nids={self.ids}\ndistances={self.distances})"
