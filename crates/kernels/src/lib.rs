@@ -11,7 +11,14 @@
 //! | `scalar/`, `avx2/`, `avx512/`, `neon/` | those operations, and the functions compiled for them |
 //! | `detect` | which instruction sets this machine has, and `VICINAL_ISA` |
 //!
+//! Sums over floats are taken in `f32`: with u = 2⁻²⁴ they are within (len/4 + 11)·u·Σ|term| of
+//! the truth, on every instruction set, and usually far nearer. Sums over integers are exact and
+//! rounded to `f32` once.
+//!
 //! This crate is the only home of SIMD `unsafe`.
+
+#[cfg(target_endian = "big")]
+compile_error!("kernels read components as little-endian machines store them");
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -8,6 +8,17 @@ use crate::{Code, Form};
 ///
 /// Sums of integers are exact. Sums over float rows carry only the rounding of `f64`.
 ///
+/// ```
+/// use vicinal_kernels::{Code, Form, reference::evaluate};
+///
+/// assert_eq!(evaluate(Form::SqL2, Code::U8, &[1, 200], &[4, 204]), 25.0);
+/// assert_eq!(evaluate(Form::Dot, Code::I8, &[2, 255], &[100, 128]), 200.0 + 128.0);
+/// assert_eq!(evaluate(Form::Hamming, Code::Bits, &[0b1100, 1], &[0b1010, 1]), 2.0);
+/// assert_eq!(evaluate(Form::Jaccard, Code::Bits, &[0b1100, 1], &[0b1010, 1]), 0.5);
+/// let row = half::bf16::from_f32(-3.0).to_ne_bytes();
+/// assert_eq!(evaluate(Form::SqL2, Code::Bf16, &0.5f32.to_ne_bytes(), &row), 12.25);
+/// ```
+///
 /// # Panics
 ///
 /// If the two lengths don't belong together, or the form isn't defined over the code.

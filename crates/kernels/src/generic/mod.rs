@@ -51,9 +51,6 @@ pub(crate) trait Kernel {
 /// them, and their cache misses overlap. Two are slower, eight no faster than four.
 pub(crate) const GROUP: usize = 4;
 
-/// Independent sums of each row, to hide the latency of addition.
-const UNROLL: usize = 2;
-
 /// Cache lines asked for ahead of the group at work, at least.
 const LINES_AHEAD: usize = 16;
 
@@ -83,66 +80,84 @@ pub(crate) unsafe fn batch<K: Kernel>(query: *const u8, rows: *const *const u8, 
             }
         }
         let whole = K::whole(query, len);
-        for i in (0..n).step_by(GROUP) {
+        let mut i = 0;
+        while i + 1 < n {
             // What is missing from the last group repeats the last row, which is at hand.
             let group = array::from_fn(|r| *rows.add((i + r).min(n - 1)));
             let next = array::from_fn(|r| *rows.add((i + ahead + r).min(n - 1)));
-            let results = K::finish(walk::<K>(query, group, next, len), whole);
+            let results = K::finish(walk::<K, GROUP, 2, GROUP>(query, group, next, len), whole);
             results.as_ptr().copy_to_nonoverlapping(out.add(i), GROUP.min(n - i));
+            i += GROUP;
+        }
+        if i < n {
+            // A group of one would cost twice as much, which counts where batches are small.
+            let [sum] = walk::<K, 1, 4, 0>(query, [*rows.add(i)], [], len);
+            *out.add(i) = K::finish([sum; GROUP], whole)[0];
         }
     }
 }
 
-/// Walks a group of rows side by side, asking for the lines of the `next` ones.
+/// Walks `R` rows side by side, each with `U` independent sums to hide the latency of addition,
+/// and asks for the same lines of the `A` rows that come next.
 #[inline(always)]
-unsafe fn walk<K: Kernel>(
+unsafe fn walk<K: Kernel, const R: usize, const U: usize, const A: usize>(
     query: *const u8,
-    rows: [*const u8; GROUP],
-    next: [*const u8; GROUP],
+    rows: [*const u8; R],
+    next: [*const u8; A],
     len: usize,
-) -> [K::Sum; GROUP] {
+) -> [K::Sum; R] {
     let ask = |at: usize| {
         for row in next {
             prefetch_line(row.wrapping_add(at));
         }
     };
-    let block = UNROLL * K::STEP;
     // SAFETY: as of `batch`; `at` never passes `len`.
     unsafe {
-        let mut sums = [[K::zero(); UNROLL]; GROUP];
+        let mut sums = [[K::zero(); U]; R];
         let mut at = 0;
-        while at + block <= len {
-            for line in (0..block * K::ROW).step_by(LINE) {
+        while at + U * K::STEP <= len {
+            for line in (0..U * K::STEP * K::ROW).step_by(LINE) {
                 ask(at * K::ROW + line);
             }
-            for u in 0..UNROLL {
-                let here = at + u * K::STEP;
-                let q = K::query(query.add(here * K::QUERY));
-                for r in 0..GROUP {
-                    sums[r][u] = K::add(sums[r][u], q, K::row(rows[r].add(here * K::ROW)));
-                }
+            for u in 0..U {
+                step::<K, R, U>(&mut sums, u, query, rows, at + u * K::STEP);
             }
-            at += block;
+            at += U * K::STEP;
         }
-        if at + K::STEP <= len {
+        while at + K::STEP <= len {
             ask(at * K::ROW);
-            let q = K::query(query.add(at * K::QUERY));
-            for r in 0..GROUP {
-                sums[r][0] = K::add(sums[r][0], q, K::row(rows[r].add(at * K::ROW)));
-            }
+            step::<K, R, U>(&mut sums, 0, query, rows, at);
             at += K::STEP;
         }
         if at < len {
             ask(at * K::ROW);
             let q = K::query_tail(query.add(at * K::QUERY), len - at);
-            for r in 0..GROUP {
-                let row = K::row_tail(rows[r].add(at * K::ROW), len - at);
-                sums[r][0] = K::add(sums[r][0], q, row);
+            for (of_row, row) in sums.iter_mut().zip(rows) {
+                let row = K::row_tail(row.add(at * K::ROW), len - at);
+                of_row[0] = K::add(of_row[0], q, row);
             }
         }
         // A row that isn't aligned ends a line later than it began.
         ask((len * K::ROW).saturating_sub(1));
-        sums.map(|of_row| of_row.into_iter().reduce(|a, b| K::merge(a, b)).expect("UNROLL > 0"))
+        sums.map(|of_row| of_row.into_iter().reduce(|a, b| K::merge(a, b)).expect("U > 0"))
+    }
+}
+
+/// Adds one step of each row to sum `u` of that row.
+#[inline(always)]
+unsafe fn step<K: Kernel, const R: usize, const U: usize>(
+    sums: &mut [[K::Sum; U]; R],
+    u: usize,
+    query: *const u8,
+    rows: [*const u8; R],
+    at: usize,
+) {
+    // SAFETY: as of `batch`; a whole step is left at `at`.
+    unsafe {
+        let q = K::query(query.add(at * K::QUERY));
+        for (of_row, row) in sums.iter_mut().zip(rows) {
+            of_row[u] = K::add(of_row[u], q, K::row(row.add(at * K::ROW)));
+        }
     }
 }
 

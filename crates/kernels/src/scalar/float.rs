@@ -38,10 +38,13 @@ fn from_f16(h: u16) -> f32 {
 /// `at` is readable for `n` components.
 #[inline(always)]
 unsafe fn read_pair<S>(at: *const u8, n: usize, convert: impl Fn(S) -> f32 + Copy) -> Pair {
-    // SAFETY: place < n.
-    let component = |place| match place < n {
-        true => convert(unsafe { at.cast::<S>().add(place).read_unaligned() }),
-        false => 0.0,
+    let component = |place: usize| {
+        if place < n {
+            // SAFETY: place < n.
+            convert(unsafe { at.cast::<S>().add(place).read_unaligned() })
+        } else {
+            0.0
+        }
     };
     (array::from_fn(|i| component(2 * i)), array::from_fn(|i| component(2 * i + 1)))
 }
