@@ -90,7 +90,8 @@ test-isa: $(STAMPS)/dev  ## all tests under each instruction set this machine ha
 
 .PHONY: docs
 docs: $(STAMPS)/dev  ## the documentation as a site in site/, refusing broken links
-	$(BIN)/mkdocs build --strict
+	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	@echo site/index.html
 
 .PHONY: figures
 figures: $(STAMPS)/dev  ## redraw the figures of the documentation

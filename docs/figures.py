@@ -175,7 +175,7 @@ def layers_and_the_law() -> Figure:
 
     n, M = 20_000, 16
     ix = vicinal.Index(dim=8, M=M, ef_construction=40, seed=1)
-    ix.add(np.random.default_rng(1).random((n, 8), dtype=np.float32))
+    ix.add(np.random.default_rng(1).random((n, 8), dtype=np.float32), threads=1)
     found = np.array(ix.stats().nodes_per_layer)
     layers = np.arange(len(found))
     right.barh(layers, found, color=LOCAL, height=0.6, label="nodes found in an index")
@@ -225,16 +225,16 @@ def greedy_descent() -> Figure:
 def knobs_measured() -> Figure:
     """What ef_search buys, for three values of M, in distance evaluations."""
     rng = np.random.default_rng(3)
-    centres = rng.normal(size=(60, 24))
-    X = (centres[rng.integers(60, size=20_500)] + rng.normal(size=(20_500, 24)) * 0.55).astype("f4")
-    X, Q = X[:20_000], X[20_000:]
+    # Correlated components, as embeddings have: 40 of them, moved by 20 hidden ones.
+    cloud = rng.normal(size=(20_500, 20)) @ rng.normal(size=(20, 40))
+    X, Q = np.split(cloud.astype(np.float32), [20_000])
     truth = vicinal.knn(X, Q, k=10).ids
 
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
     for M, colour in ((6, MUTED), (16, HIGHWAY), (32, FOUND)):
-        ix = vicinal.Index(dim=24, M=M, ef_construction=200, seed=0)
-        ix.add(X)
-        efs, recalls, costs = [10, 16, 24, 40, 64, 100, 160, 256], [], []
+        ix = vicinal.Index(dim=X.shape[1], M=M, ef_construction=200, seed=0)
+        ix.add(X, threads=1)  # one thread: the same links, and so the same picture, every time
+        efs, recalls, costs = [10, 16, 24, 40, 64, 100, 160, 256, 400], [], []
         for ef in efs:
             r = ix.search(Q, k=10, ef_search=ef, counters=True)
             hits = sum(len(np.intersect1d(a, b)) for a, b in zip(r.ids, truth, strict=True))
