@@ -1,36 +1,33 @@
 //! `VICINAL_ISA` decides which kernels run, in a process of its own for each value.
 //!
-//! The choice is made once per process, so this program (without the usual harness) starts itself
-//! again for each value and reads what that process reports.
+//! The choice is made once per process, so the test starts this program again for each value, to
+//! run nothing but `report`, and reads what that prints.
 
 use std::process::Command;
 
 use vicinal_kernels::{Code, Form, Isa, available, batch, batch_for, isa, isa_error};
 
-const CHILD: &str = "report-what-is-used";
+const MARK: &str = "in use: ";
 
-fn main() {
-    if std::env::args().nth(1).as_deref() == Some(CHILD) {
-        report();
-        return;
-    }
+#[test]
+fn vicinal_isa_forces_each_set_and_a_wrong_value_is_told() {
     let best = available().last().expect("scalar is always there").as_str();
     for isa in available() {
         assert_eq!(report_under(isa.as_str()), format!("{isa} none"), "VICINAL_ISA={isa}");
     }
     assert_eq!(report_under(""), format!("{best} none"), "an empty value forces nothing");
-    for wrong in Isa::ALL.iter().filter(|isa| !available().contains(isa)).map(|isa| isa.as_str()) {
-        assert_eq!(report_under(wrong), format!("{best} is not available"), "VICINAL_ISA={wrong}");
+    for missing in Isa::ALL.iter().filter(|isa| !available().contains(isa)).map(|isa| isa.as_str()) {
+        assert_eq!(report_under(missing), format!("{best} is not available"), "VICINAL_ISA={missing}");
     }
     assert_eq!(report_under("AVX"), format!("{best} is unknown"), "VICINAL_ISA=AVX");
-    println!("VICINAL_ISA: every value does what it says");
 }
 
-/// Prints the set in use, having run a kernel of it, and what is wrong with the variable.
+/// Prints the set in use, having run kernels of it, and what is wrong with the variable.
+#[test]
+#[ignore = "started by the other test, under each value of VICINAL_ISA"]
 fn report() {
-    for (form, code) in
-        [(Form::SqL2, Code::F32), (Form::Dot, Code::Bf16), (Form::SqL2, Code::U8), (Form::Hamming, Code::Bits)]
-    {
+    let pairs = [(Form::SqL2, Code::F32), (Form::Dot, Code::Bf16), (Form::SqL2, Code::U8), (Form::Hamming, Code::Bits)];
+    for (form, code) in pairs {
         let kernel = batch(form, code);
         let forced = batch_for(isa(), form, code).expect("the set in use has every kernel");
         assert_eq!(kernel as usize, forced as usize, "{form:?} {code:?} is of another set");
@@ -41,12 +38,18 @@ fn report() {
     }
     let error = isa_error().unwrap_or("none");
     let known = ["is not available", "is unknown"].into_iter().find(|part| error.contains(part));
-    println!("{} {}", isa(), known.unwrap_or(error));
+    println!("\n{MARK}{} {}", isa(), known.unwrap_or(error));
 }
 
 fn report_under(value: &str) -> String {
     let program = std::env::current_exe().expect("this program has a path");
-    let output = Command::new(program).arg(CHILD).env("VICINAL_ISA", value).output().expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    let output = Command::new(program)
+        .args(["report", "--exact", "--ignored", "--nocapture"])
+        .env("VICINAL_ISA", value)
+        .output()
+        .expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let line = text.lines().find_map(|line| line.strip_prefix(MARK));
+    line.unwrap_or_else(|| panic!("no report in: {text}")).to_owned()
 }
