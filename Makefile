@@ -86,11 +86,30 @@ test-isa: $(STAMPS)/dev  ## all tests under each instruction set this machine ha
 	    VICINAL_ISA=$$isa cargo test $(LOCKED) --workspace --exclude vicinal-python; \
 	    VICINAL_ISA=$$isa $(BIN)/pytest $(PYTEST_ARGS); done
 
+.PHONY: soak
+soak: $(STAMPS)/dev  ## the property tests at length: thousands of cases each
+	PROPTEST_CASES=20000 cargo test $(LOCKED) --release --workspace --exclude vicinal-python
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --timeout 3600 $(PYTEST_ARGS)
+
+##@ Measuring
+
+.PHONY: bench
+bench: $(STAMPS)/dev  ## Vicinal beside its peers: tables and curves in bench/results (BENCH_ARGS="--against hnswlib")
+	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+.PHONY: bench-exact
+bench-exact: $(STAMPS)/dev  ## exact search beside FAISS and beside what the machine allows
+	$(BIN)/python bench/exact.py $(BENCH_ARGS)
+
+.PHONY: bench-kernels
+bench-kernels:  ## each kernel on this machine, beside what the machine allows (BENCH_ARGS="--dim 384")
+	cargo run $(LOCKED) --release -p vicinal-kernels --example kernels -- $(BENCH_ARGS)
+
 ##@ Making
 
 .PHONY: docs
 docs: $(STAMPS)/dev  ## the documentation as a site in site/, refusing broken links
-	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 	@echo site/index.html
 
 .PHONY: figures
@@ -126,12 +145,13 @@ $(STAMPS)/venv:
 
 # The build backend lives in .venv so that rebuilding needs no network.
 $(STAMPS)/backend: $(STAMPS)/venv pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
 	@touch $@
 
+# Packages compile to bytecode when first imported: doing all of it ahead takes longer than the rest.
 define install
 	@echo "Installing vicinal[$(1)]; the extension compiles in release mode, about a minute the first time"
-	MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --constraint constraints.txt \
+	MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
 	    --no-build-isolation --editable ".[$(1)]"
 	@touch $@
 endef
