@@ -75,7 +75,7 @@ def bench(
     ] = False,
     clock: Annotated[
         str,
-        typer.Option(help="wall, or cpu: charge one-thread searches processor time only."),
+        typer.Option(help="wall, or cpu: charge work on one thread processor time only."),
     ] = "wall",
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder for results.")] = Path(
         "bench-results"
@@ -146,7 +146,7 @@ def _workload(
     if (data is None) == (generated is None):
         raise InvalidInputError("name a file of vectors or --generate some, one of the two")
     if generated is not None:
-        return generate(generated, metric=metric, held_out=held_out)
+        return generate(generated, metric=metric, queries=held_out)
     assert data is not None
     return load(
         data,

@@ -43,7 +43,11 @@ class Workload:
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise ValueError(f"metric {self.metric!r}: those in common are {', '.join(METRICS)}")
-        if self.base.ndim != 2 or self.queries.ndim != 2 or not len(self.queries):
+        if (
+            self.base.ndim != 2
+            or self.queries.ndim != 2
+            or not (len(self.base) and len(self.queries))
+        ):
             raise ValueError("vectors and queries must be two tables of at least one row")
         if self.base.shape[1] != self.queries.shape[1]:
             raise ValueError(
@@ -115,7 +119,7 @@ def split(
     return Workload(name, vectors[~chosen], vectors[chosen], metric)
 
 
-def generate(text: str, *, metric: str = "l2", held_out: int = 1000, seed: int = 0) -> Workload:
+def generate(text: str, *, metric: str = "l2", queries: int = 1000, seed: int = 0) -> Workload:
     """Make vectors and queries by a generator of `vicinal.datasets`.
 
     Parameters
@@ -134,9 +138,9 @@ def generate(text: str, *, metric: str = "l2", held_out: int = 1000, seed: int =
         raise ValueError(
             f"{text!r}: write GENERATOR:ROWSxDIM, GENERATOR one of {', '.join(makers)}"
         )
-    rows, dim = int(match[2]), int(match[3])
-    vectors = np.asarray(makers[match[1]](rows + held_out, dim, seed=seed))
-    return split(f"{match[1]} {rows:,} x {dim}", vectors, metric, None, held_out, seed)
+    source = makers[match[1]](int(match[2]), int(match[3]), seed=seed)
+    name = f"{match[1]} {len(source):,} x {source.dim}"
+    return Workload(name, np.asarray(source), source.queries(queries), metric)
 
 
 def prepare(workload: Workload, k: int, folder: Path, say: Callable[[str], None]) -> Prepared:

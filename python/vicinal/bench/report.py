@@ -37,7 +37,7 @@ def introduction(results: Results) -> str:
         f"medians of {settings.rounds} interleaved rounds, ± half the range."
     )
     if settings.clock == "cpu":
-        text += " One-thread speeds count processor time only."
+        text += " Work on one thread is charged processor time only."
     load = machine.get("load")
     if load is not None and load > 0.5 * machine["processors"]:
         text += f" The machine had other work: load {load:.1f} at the start."
@@ -67,7 +67,10 @@ def table(results: Results, rows: Sequence[Row]) -> list[str]:
             ratio = row.ratio(reference, first, middle)
             cells.append(f"{ratio.median:.2f}" if ratio else NONE)
         cells += [_speed(row.qps(threads, middle)) for threads in others]
-        cells += [_seconds(row.build_seconds(threads)) for threads in settings.build_threads]
+        cells += [
+            _seconds(row.build_seconds(threads, settings.clock))
+            for threads in settings.build_threads
+        ]
         cells += _memory(row, results.n)
         lines.append(_cells(cells))
     return lines

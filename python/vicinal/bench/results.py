@@ -43,8 +43,8 @@ class Settings:
     single : bool
         Ask one query a call instead of a batch; searches use one thread then.
     clock : {"wall", "cpu"}
-        What a one-thread search is charged: time passed, or time it had a processor. The latter
-        is for machines that have other work to do.
+        What work on one thread is charged: time passed, or time it had a processor. The latter is
+        for machines that have other work to do.
     """
 
     k: int = 10
@@ -137,9 +137,14 @@ class Row:
         mine, theirs = self.rounds(threads), other.rounds(threads)
         return ratio_at(mine, theirs, recall) if len(mine) == len(theirs) else None
 
-    def build_seconds(self, threads: int) -> Spread | None:
-        """Return the time that building takes with so many threads."""
-        times = [build.seconds for build in self.builds if build.threads == threads]
+    def build_seconds(self, threads: int, clock: str = "wall") -> Spread | None:
+        """Return the time that building takes with so many threads, by `Settings.clock`."""
+        cpu = clock == "cpu" and threads == 1
+        times = [
+            build.cpu_seconds if cpu else build.seconds
+            for build in self.builds
+            if build.threads == threads
+        ]
         return Spread.of(times) if times else None
 
 

@@ -61,15 +61,19 @@ class Worker:
                 text=True,
                 env={**os.environ, **(environment or {})},
             )
-        self.version = self._ask(
-            {
-                "adapter": contender.adapter,
-                "metric": metric,
-                "base": str(base),
-                "queries": str(queries),
-                **contender.settings,
-            }
-        )["version"]
+        try:
+            self.version: str = self._ask(
+                {
+                    "adapter": contender.adapter,
+                    "metric": metric,
+                    "base": str(base),
+                    "queries": str(queries),
+                    **contender.settings,
+                }
+            )["version"]
+        except WorkerError:
+            self.close()
+            raise
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Have the worker do something and return its answer.
@@ -122,7 +126,7 @@ class Worker:
 class _Peak:
     """The most memory a process holds, looked at from outside while it works."""
 
-    INTERVAL = 0.01
+    INTERVAL = 0.02
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

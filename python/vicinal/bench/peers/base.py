@@ -9,6 +9,7 @@ it is made.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -76,6 +77,10 @@ class Adapter:
         self.options: dict[str, Any] = {**self.settings, **settings}
         self.effort = self.efforts[0]
         self.lib: Any = importlib.import_module(self.module)
+
+    def version(self) -> str:
+        """Return the library's version."""
+        return importlib.metadata.version(self.distribution)
 
     def prepare(self, X: Vectors, folder: Path) -> Vectors:
         """Do what a build needs but does not consist of; return what `build` shall be given."""

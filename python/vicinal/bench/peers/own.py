@@ -18,6 +18,10 @@ class Vicinal(Adapter):
     family = module = distribution = "vicinal"
     settings = {"M": 16, "ef_construction": 200, "dtype": "f32"}
 
+    def version(self) -> str:
+        # What is imported counts, installed or not.
+        return str(self.lib.__version__)
+
     def prepare(self, X: Vectors, folder: Path) -> Vectors:
         return self.prepare_queries(X)
 

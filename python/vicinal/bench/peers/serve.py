@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib.metadata
 import json
 import os
 import sys
@@ -82,7 +81,7 @@ class Worker:
 
     def hello(self) -> dict[str, Any]:
         """Tell who is here."""
-        return {"version": importlib.metadata.version(self.adapter.distribution)}
+        return {"version": self.adapter.version()}
 
     def build(self, threads: int, cpus: list[int]) -> dict[str, Any]:
         """Build the index and tell how long it took and what it holds."""
