@@ -1,10 +1,12 @@
 //! Bytes, widened to 16 bits.
 
+use core::array;
+
 use super::Scalar;
 use crate::generic::GROUP;
 use crate::generic::bytes::Bytes;
 
-const LANES: usize = 16;
+const LANES: usize = 8;
 
 /// Reads `n ≤ LANES` bytes, converted; zeros follow.
 ///
@@ -34,11 +36,11 @@ fn signed(x: u8) -> i16 {
 impl Bytes for Scalar {
     const LANES: usize = LANES;
     type V = [i16; LANES];
-    type Sum = [i32; LANES / 2];
+    type Sum = [i32; LANES];
 
     #[inline(always)]
     unsafe fn zero() -> Self::Sum {
-        [0; LANES / 2]
+        [0; LANES]
     }
 
     #[inline(always)]
@@ -67,19 +69,17 @@ impl Bytes for Scalar {
 
     #[inline(always)]
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
-        core::array::from_fn(|i| a[i] - b[i])
+        array::from_fn(|i| a[i] - b[i])
     }
 
     #[inline(always)]
     unsafe fn dot(sum: Self::Sum, a: Self::V, b: Self::V) -> Self::Sum {
-        // Neighbours in pairs: the shape of the multiply-add that SSE2 has.
-        let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
-        core::array::from_fn(|i| sum[i].wrapping_add(product(2 * i) + product(2 * i + 1)))
+        array::from_fn(|i| sum[i].wrapping_add(i32::from(a[i]) * i32::from(b[i])))
     }
 
     #[inline(always)]
     unsafe fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum {
-        core::array::from_fn(|i| a[i].wrapping_add(b[i]))
+        array::from_fn(|i| a[i].wrapping_add(b[i]))
     }
 
     #[inline(always)]
