@@ -34,8 +34,8 @@ def open_npy(path: Path, mmap: bool) -> VectorSource:
     needed, size = start + shape[0] * shape[1] * dtype.itemsize, path.stat().st_size
     if size < needed:
         raise CorruptionError(
-            f"{path}: truncated: {shape[0]:,} vectors of {shape[1]:,} {dtype} take {needed:,} bytes, "
-            f"the file has {size:,}"
+            f"{path}: truncated: {shape[0]:,} vectors of {shape[1]:,} {dtype} need "
+            f"{needed:,} bytes, the file has {size:,}"
         )
     return ArraySource(str(path), np.load(path, mmap_mode="r" if mmap else None))
 

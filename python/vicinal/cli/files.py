@@ -1,0 +1,84 @@
+"""Output files: never overwritten unasked, never half written, refused before the work begins."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vicinal.errors import FileMissingError, InvalidInputError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def check_output(path: Path, force: bool, at_least: int = 0) -> None:
+    """Refuse an output that can't be written, while nothing has been done for it yet.
+
+    Parameters
+    ----------
+    path : Path
+        The file to come.
+    force : bool
+        Whether it may replace another.
+    at_least : int
+        Bytes that it will have at the very least.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: is a folder; name a file")
+    if path.exists() and not force:
+        raise InvalidInputError(f"{path}: exists already; --force replaces it")
+    if not folder.is_dir():
+        raise FileMissingError(f"{folder}: no such folder; make it first")
+    try:
+        # What permissions, quotas and read-only systems really allow, only an attempt tells.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: can't be written to: {error.strerror or error}", error.errno, str(folder)
+        ) from error
+    if free < at_least:
+        raise StorageError(
+            f"{folder}: {size(free)} are free, but {path.name} needs {size(at_least)} and more"
+        )
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    The block writes to the path it is given; if it ends well that file takes `path`'s place.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        part.open("xb").close()
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: can't be written: {error.strerror or error}", error.errno, str(path)
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def size(count: float) -> str:
+    """Say a number of bytes as a person would.
+
+    >>> size(1_536_000)
+    '1.5 MB'
+    """
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    power = min(int(math.log(count, 1000)), 4)
+    amount = count / 1000**power
+    return f"{amount:.{0 if amount >= 100 else 1}f} {' kMGT'[power]}B"

@@ -1,0 +1,120 @@
+"""The program: its commands, its manual page, and the errors of its arguments."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vicinal.bench.command import bench
+from vicinal.cli import build, demo, examine, recall, search
+from vicinal.cli.outcome import Status, command, print_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MANUAL = """\
+Find nearest neighbours among vectors: build an index of a file, search it, and see how good the
+answers are.
+
+DATA and QUERIES are files of vectors, one a row: .npy, .npz, .fvecs, .bvecs, .ivecs, .hdf5 (as
+ann-benchmarks lays it out, or any), .parquet, .arrow, .feather. An INDEX is one file, best named
+with the suffix .vicinal; it can be copied to another machine.
+"""
+
+MORE = """\
+\b
+Examples:
+  Build an index of sentence embeddings, on all cores:
+    vicinal build passages.npy -o passages.vicinal --metric cosine
+\b
+  The ten nearest of each query, kept as JSON lines:
+    vicinal search passages.vicinal queries.npy -k 10 --output hits.jsonl
+\b
+  How much do answers lose against exact search, and at which ef_search?
+    vicinal recall passages.vicinal queries.npy --ef-search 16,32,64,128
+\b
+  In a nightly job: is the file whole, is the recall still what was promised?
+    vicinal verify passages.vicinal
+    vicinal recall passages.vicinal queries.npy --fail-under 0.95 --json
+\b
+  See what all this is about:
+    vicinal demo
+
+\b
+Output:
+  Answers go to standard output, progress and errors to standard error. With
+  --json, which every command takes, standard output is one JSON document; of
+  an error, {"error": {"type": …, "message": …}}.
+
+\b
+Exit status:
+  0    done
+  1    a check said no: verify found damage, recall fell below --fail-under
+  2    bad usage or bad input: options, NaN in a vector, a wrong dimension
+  3    files, disk or memory: missing, damaged, not an index, no room
+  4    a bug in Vicinal
+  130  interrupted by Ctrl-C; nothing was written
+
+\b
+Environment:
+  VICINAL_ISA        scalar, avx2, avx512 or neon: force an instruction set
+  VICINAL_TRACEBACK  show where in the program an unforeseen error arose
+  NO_COLOR           no colours
+"""
+
+app = typer.Typer(
+    help=MANUAL,
+    epilog=MORE,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+app.command("build", epilog=build.EXAMPLES)(command(build.build))
+app.command("search", epilog=search.EXAMPLES)(command(search.search))
+app.command("recall", epilog=recall.EXAMPLES)(command(recall.recall))
+app.command("info", epilog=examine.INFO_EXAMPLES)(command(examine.info))
+app.command("verify", epilog=examine.VERIFY_EXAMPLES)(command(examine.verify))
+app.command("bench")(command(bench))
+app.command("demo", epilog=demo.EXAMPLES)(command(demo.demo))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import vicinal
+
+        print(f"vicinal {vicinal.__version__}, Python {sys.version.split()[0]}, {vicinal.isa()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _begin(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def run(argv: "Sequence[str] | None" = None) -> int:
+    """Run the program with these arguments, and return its exit status."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    program: Any = typer.main.get_command(app)
+    try:
+        status = program.main(args=arguments, prog_name="vicinal", standalone_mode=False)
+    except typer.Abort:
+        return Status.INTERRUPTED
+    except Exception as error:
+        # Whether typer brings click or stands on it, its usage errors look like this.
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "vicinal"
+        message = error.format_message().rstrip(".")
+        if "--json" in arguments:
+            print_json({"error": {"type": type(error).__name__, "message": message}})
+        say(f"error: {message}; see '{path} --help'")
+        return Status.USAGE
+    return status if isinstance(status, int) else Status.OK
