@@ -18,14 +18,21 @@ fn best(amount: usize, mut run: impl FnMut()) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// GB/s of reading memory from one end to the other.
+/// GB/s of reading memory from one end to the other: four streams at once, which keep more
+/// requests under way than one does.
 pub fn streaming(bytes: &[u8]) -> f64 {
     const CHUNK: usize = 4 << 20;
+    const AHEAD: usize = 2048;
     let mut chunks = bytes.chunks_exact(CHUNK).cycle();
     best(CHUNK, || {
-        // A byte of each line brings the line in; the hardware sees the stream and runs ahead.
         let chunk = chunks.next().expect("a table holds a chunk");
-        let sum = chunk.chunks_exact(64).fold(0u64, |sum, line| sum.wrapping_add(line[0].into()));
+        let mut sum = 0u64;
+        for at in (0..CHUNK / 4).step_by(64) {
+            for stream in chunk.chunks_exact(CHUNK / 4) {
+                prefetch(stream.as_ptr().wrapping_add(at + AHEAD), 1);
+                sum = sum.wrapping_add(stream[at].into());
+            }
+        }
         black_box(sum);
     })
 }
@@ -50,16 +57,27 @@ pub fn random_lines(bytes: &[u8]) -> f64 {
         })
 }
 
-/// Fetches the rows of a batch: every line asked for at once, then read.
+/// Fetches the rows of a batch in the order that proved fastest (four rows side by side, asking
+/// for the next four), and only reads a byte of each line.
 pub fn fetch(rows: &[*const u8], bytes: usize) {
-    for &row in rows {
-        prefetch(row, bytes);
+    const GROUP: usize = 4;
+    let ahead = 1024usize.div_ceil(bytes).next_multiple_of(GROUP);
+    for at in (0..bytes).step_by(64) {
+        for &row in rows.iter().take(ahead) {
+            prefetch(row.wrapping_add(at), 1);
+        }
     }
     let mut sum = 0u64;
-    for &row in rows {
+    for (i, group) in rows.chunks(GROUP).enumerate() {
+        let next = rows.get(i * GROUP + ahead..).unwrap_or_default();
         for at in (0..bytes).step_by(64) {
-            // SAFETY: within the row.
-            sum = sum.wrapping_add(unsafe { *row.add(at) }.into());
+            for &row in next.iter().take(GROUP) {
+                prefetch(row.wrapping_add(at), 1);
+            }
+            for &row in group {
+                // SAFETY: within the row.
+                sum = sum.wrapping_add(unsafe { *row.add(at) }.into());
+            }
         }
     }
     black_box(sum);
