@@ -31,6 +31,7 @@ mod hint;
 mod neon;
 pub mod reference;
 mod scalar;
+pub mod tile;
 
 pub use detect::{Isa, available, isa, isa_error};
 pub use hint::prefetch;

@@ -185,10 +185,9 @@ pub(super) fn code(
 
 /// Row `i` as f32.
 #[inline(always)]
-fn read(source: &Source<'_>, i: usize, f16s: impl Fn(&[u8], &mut [f32]), out: &mut [f32]) {
-    let part = |bytes: &'_ [u8], size: usize| -> *const [u8] { &bytes[i * size * out.len()..][..size * out.len()] };
-    // SAFETY: a slice of `source`, which outlives the call; only the borrow of `out` is cut.
-    let part = |bytes: &[u8], size: usize| unsafe { &*part(bytes, size) };
+fn read<'a>(source: &Source<'a>, i: usize, f16s: impl Fn(&[u8], &mut [f32]), out: &mut [f32]) {
+    let dim = out.len();
+    let part = |bytes: &'a [u8], size: usize| &bytes[i * size * dim..][..size * dim];
     let high = |pair: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*pair)) << 16);
     match *source {
         Source::F32(bytes) => {

@@ -148,29 +148,23 @@ impl Tiles {
         Queries::from_rows(rows)
     }
 
-    fn code_side(
-        &self,
-        side: Side,
-        source: &Source<'_>,
-        first: usize,
-        n: usize,
-        frame: &Frame<'_>,
-        out: &mut Rows,
-    ) {
+    fn code_side(&self, side: Side, source: &Source<'_>, first: usize, n: usize, frame: &Frame<'_>, out: &mut Rows) {
         out.start(self.steps, n);
         source.check(self.dim, first, n);
         assert!(frame.centre.is_none_or(|centre| centre.len() == self.dim));
-        match self.unit {
-            Unit::Portable => portable::code(self, side, source, first, frame, out),
-            // SAFETY (of all): `new` saw that the unit is there.
-            #[cfg(target_arch = "x86_64")]
-            Unit::Avx2 => unsafe { avx2::code(self, side, source, first, frame, out) },
-            #[cfg(target_arch = "x86_64")]
-            Unit::Avx512 => unsafe { avx512::code(self, side, source, first, frame, out) },
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Unit::Amx => unsafe { avx512::code(self, side, source, first, frame, out) },
-            #[allow(unreachable_patterns)] // the units of other targets
-            unit => unreachable!("{unit:?} is not a unit of this machine"),
+        // SAFETY: `new` saw that the unit is there.
+        unsafe {
+            match self.unit {
+                Unit::Portable => portable::code(self, side, source, first, frame, out),
+                #[cfg(target_arch = "x86_64")]
+                Unit::Avx2 => avx2::code(self, side, source, first, frame, out),
+                #[cfg(target_arch = "x86_64")]
+                Unit::Avx512 => avx512::code(self, side, source, first, frame, out),
+                #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+                Unit::Amx => avx512::code(self, side, source, first, frame, out),
+                #[allow(unreachable_patterns)] // the units of other targets
+                unit => unreachable!("{unit:?} is not a unit of this machine"),
+            }
         }
     }
 
@@ -183,17 +177,19 @@ impl Tiles {
         rows.check(self.steps);
         assert_eq!(queries.steps(), self.steps);
         limits.check(queries);
-        match self.unit {
-            Unit::Portable => portable::sweep(self.coding, rows, queries, limits, hits),
-            // SAFETY (of all): `new` saw that the unit is there; the lengths were checked above.
-            #[cfg(target_arch = "x86_64")]
-            Unit::Avx2 => unsafe { avx2::sweep(self.coding, rows, queries, limits, hits) },
-            #[cfg(target_arch = "x86_64")]
-            Unit::Avx512 => unsafe { avx512::sweep(self.coding, rows, queries, limits, hits) },
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Unit::Amx => unsafe { amx::sweep(self.coding, rows, queries, limits, hits) },
-            #[allow(unreachable_patterns)] // the units of other targets
-            unit => unreachable!("{unit:?} is not a unit of this machine"),
+        // SAFETY: `new` saw that the unit is there; the lengths were checked above.
+        unsafe {
+            match self.unit {
+                Unit::Portable => portable::sweep(self.coding, rows, queries, limits, hits),
+                #[cfg(target_arch = "x86_64")]
+                Unit::Avx2 => avx2::sweep(self.coding, rows, queries, limits, hits),
+                #[cfg(target_arch = "x86_64")]
+                Unit::Avx512 => avx512::sweep(self.coding, rows, queries, limits, hits),
+                #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+                Unit::Amx => amx::sweep(self.coding, rows, queries, limits, hits),
+                #[allow(unreachable_patterns)] // the units of other targets
+                unit => unreachable!("{unit:?} is not a unit of this machine"),
+            }
         }
     }
 }

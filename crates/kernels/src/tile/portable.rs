@@ -29,14 +29,7 @@ impl Kernel for Fixed {
     type Sum = f32;
 
     #[inline(always)]
-    unsafe fn multiply(
-        rows: &Rows,
-        row: usize,
-        queries: &Queries,
-        query: usize,
-        both: bool,
-        out: &mut Block<f32>,
-    ) {
+    unsafe fn multiply(rows: &Rows, row: usize, queries: &Queries, query: usize, both: bool, out: &mut Block<f32>) {
         for r in 0..PAIR {
             for c in 0..1 + usize::from(both) {
                 // SAFETY: the caller's promise.

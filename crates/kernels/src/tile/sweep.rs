@@ -120,12 +120,7 @@ pub(super) trait Kernel {
     ///
     /// The unit is there.
     #[inline(always)]
-    unsafe fn screen(
-        sums: &Sums<Self::Sum>,
-        spread: [f32; 2],
-        weight: &[f32; TILE],
-        threshold: &[f32; TILE],
-    ) -> u32 {
+    unsafe fn screen(sums: &Sums<Self::Sum>, spread: [f32; 2], weight: &[f32; TILE], threshold: &[f32; TILE]) -> u32 {
         let mut best = sums[0];
         for sums in &sums[1..] {
             for (best, &sum) in best.iter_mut().zip(sums) {

@@ -1,0 +1,253 @@
+//! AVX-512: 8 rows by 32 queries of sums in registers, words of rows broadcast from memory.
+
+use core::arch::x86_64::*;
+
+use super::code::{self, Frame, Side, Source};
+use super::rows::{Queries, Rows};
+use super::sweep::{self, Block, Hit, Kernel, Limits, Sums};
+use super::{Coding, PAIR, STEP, TILE, TILE_BYTES, Tiles};
+
+/// [`code::code`] on this unit.
+///
+/// # Safety
+///
+/// AVX-512 is there.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
+#[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
+pub(super) unsafe fn code(
+    tiles: &Tiles,
+    side: Side,
+    source: &Source<'_>,
+    first: usize,
+    frame: &Frame<'_>,
+    out: &mut Rows,
+) {
+    // SAFETY: AVX-512 is there.
+    code::code(tiles, side, source, first, frame, |bytes, out| unsafe { f16s(bytes, out) }, out);
+}
+
+/// Half precision to f32.
+#[inline(always)]
+unsafe fn f16s(bytes: &[u8], out: &mut [f32]) {
+    let n = out.len().min(bytes.len() / 2);
+    for i in (0..n).step_by(16) {
+        let mask = ((1u32 << (n - i).min(16)) - 1) as u16;
+        // SAFETY: AVX-512 is there; lanes beyond `n` are masked out.
+        unsafe {
+            let halves = _mm256_maskz_loadu_epi16(mask, bytes.as_ptr().cast::<i16>().add(i));
+            _mm512_mask_storeu_ps(out.as_mut_ptr().add(i), mask, _mm512_cvtph_ps(halves));
+        }
+    }
+}
+
+/// [`Tiles::sweep`] on this unit.
+///
+/// # Safety
+///
+/// AVX-512 is there, and the operands belong together.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
+#[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
+pub(super) unsafe fn sweep(coding: Coding, rows: &mut Rows, queries: &Queries, limits: &Limits, hits: &mut Vec<Hit>) {
+    // SAFETY: the same contract.
+    unsafe {
+        match coding {
+            Coding::Fixed => sweep::sweep::<Fixed>(rows, queries, limits, hits),
+            Coding::Bytes { .. } => sweep::sweep::<Bytes>(rows, queries, limits, hits),
+            Coding::Words => sweep::sweep::<Words>(rows, queries, limits, hits),
+            Coding::Bf16 | Coding::Shorts { .. } | Coding::Spread => unreachable!("not a coding of this unit"),
+        }
+    }
+}
+
+struct Fixed;
+struct Bytes;
+struct Words;
+
+/// Rows whose sums are kept in registers at once, for each of two tiles of queries.
+const DEEP: usize = 8;
+
+/// Adds up the products of `DEEP` rows and one or two tiles of queries.
+///
+/// # Safety
+///
+/// AVX-512 is there; the rows lie within one tile of theirs, and all within their blocks.
+#[inline(always)]
+unsafe fn dot<const TILES: usize>(
+    rows: &Rows,
+    row: usize,
+    queries: &Queries,
+    query: usize,
+    mut sums: [[__m512i; TILES]; DEEP],
+    add: impl Fn(__m512i, __m512i, __m512i) -> __m512i,
+) -> [[__m512i; TILES]; DEEP] {
+    // SAFETY: the caller's promise; each step of a tile is `TILE` lines.
+    unsafe {
+        let a = rows.tile(row).add(row % TILE * STEP);
+        let b = queries.tile(query);
+        for word in 0..rows.steps() * TILE {
+            let a = a.add(word / TILE * TILE_BYTES + word % TILE * 4);
+            let q: [__m512i; TILES] =
+                core::array::from_fn(|t| _mm512_load_si512(b.add(t * rows.steps() * TILE_BYTES + word * STEP).cast()));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = _mm512_set1_epi32(a.add(r * STEP).cast::<i32>().read_unaligned());
+                for (sum, &q) in sums.iter_mut().zip(&q) {
+                    *sum = add(*sum, x, q);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Walks a block in groups of rows that fit the registers.
+macro_rules! groups {
+    ($both:expr, $group:ident) => {
+        for group in 0..PAIR / DEEP {
+            if $both { $group!(2, group * DEEP) } else { $group!(1, group * DEEP) }
+        }
+    };
+}
+
+impl Kernel for Fixed {
+    type Sum = f32;
+
+    #[inline(always)]
+    unsafe fn multiply(rows: &Rows, row: usize, queries: &Queries, query: usize, both: bool, out: &mut Block<f32>) {
+        macro_rules! group {
+            ($tiles:literal, $at:expr) => {{
+                let zero = [[_mm512_setzero_si512(); $tiles]; DEEP];
+                let sums =
+                    dot::<$tiles>(rows, row + $at, queries, query, zero, |sum, x, q| _mm512_dpwssd_epi32(sum, x, q));
+                let scales: [__m512; $tiles] =
+                    core::array::from_fn(|t| _mm512_loadu_ps(queries.scales()[query + t * TILE..].as_ptr()));
+                for (r, sums) in sums.iter().enumerate() {
+                    let r = $at + r;
+                    let scale = _mm512_set1_ps(rows.scales[row + r]);
+                    let bias = _mm512_set1_ps(rows.bias[row + r]);
+                    for (t, &sum) in sums.iter().enumerate() {
+                        let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scales[t]);
+                        let line = out.0[r / TILE][t][r % TILE].as_mut_ptr();
+                        _mm512_store_ps(line, _mm512_fmadd_ps(sum, scale, bias));
+                    }
+                }
+            }};
+        }
+        // SAFETY: AVX-512 is there; the lines of a block of sums are aligned.
+        unsafe { groups!(both, group) }
+    }
+
+    #[inline(always)]
+    unsafe fn screen(sums: &Sums<f32>, spread: [f32; 2], weight: &[f32; TILE], threshold: &[f32; TILE]) -> u32 {
+        // SAFETY: the same contract.
+        unsafe { screen_f32(sums, spread, weight, threshold) }
+    }
+}
+
+macro_rules! exact {
+    ($kernel:ident, $add:expr) => {
+        impl Kernel for $kernel {
+            type Sum = i32;
+
+            #[inline(always)]
+            unsafe fn multiply(
+                rows: &Rows,
+                row: usize,
+                queries: &Queries,
+                query: usize,
+                both: bool,
+                out: &mut Block<i32>,
+            ) {
+                macro_rules! group {
+                    ($tiles:literal, $at:expr) => {{
+                        let shift: [__m512i; $tiles] = core::array::from_fn(|t| {
+                            _mm512_loadu_si512(queries.corrections()[query + t * TILE..].as_ptr().cast())
+                        });
+                        let begin = core::array::from_fn(|r| {
+                            let begin = _mm512_set1_epi32(rows.begin[row + $at + r] as i32);
+                            shift.map(|shift| _mm512_add_epi32(begin, shift))
+                        });
+                        let sums = dot::<$tiles>(rows, row + $at, queries, query, begin, $add);
+                        for (r, sums) in sums.iter().enumerate() {
+                            let r = $at + r;
+                            for (t, &sum) in sums.iter().enumerate() {
+                                _mm512_store_si512(out.0[r / TILE][t][r % TILE].as_mut_ptr().cast(), sum);
+                            }
+                        }
+                    }};
+                }
+                // SAFETY: AVX-512 is there; the lines of a block of sums are aligned.
+                unsafe { groups!(both, group) }
+            }
+
+            #[inline(always)]
+            unsafe fn screen(sums: &Sums<i32>, spread: [f32; 2], weight: &[f32; TILE], threshold: &[f32; TILE]) -> u32 {
+                // SAFETY: the same contract.
+                unsafe { screen_i32(sums, spread, weight, threshold) }
+            }
+        }
+    };
+}
+exact!(Bytes, |sum, x, q| _mm512_dpbusd_epi32(sum, q, x));
+exact!(Words, |sum, x, q| _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_and_si512(x, q))));
+
+/// [`Kernel::screen`] for sums that are f32.
+///
+/// # Safety
+///
+/// AVX-512 is there.
+#[inline(always)]
+pub(super) unsafe fn screen_f32(
+    sums: &Sums<f32>,
+    spread: [f32; 2],
+    weight: &[f32; TILE],
+    threshold: &[f32; TILE],
+) -> u32 {
+    // SAFETY: AVX-512 is there; a line is 16 sums.
+    unsafe {
+        let line = |r: usize| _mm512_loadu_ps(sums[r].as_ptr());
+        // Four chains: a maximum takes four cycles.
+        let mut best: [__m512; 4] = core::array::from_fn(line);
+        for r in 4..TILE {
+            best[r % 4] = _mm512_max_ps(best[r % 4], line(r));
+        }
+        let best = _mm512_max_ps(_mm512_max_ps(best[0], best[1]), _mm512_max_ps(best[2], best[3]));
+        passes(best, spread, weight, threshold)
+    }
+}
+
+/// [`Kernel::screen`] for sums that are i32.
+///
+/// # Safety
+///
+/// AVX-512 is there.
+#[inline(always)]
+pub(super) unsafe fn screen_i32(
+    sums: &Sums<i32>,
+    spread: [f32; 2],
+    weight: &[f32; TILE],
+    threshold: &[f32; TILE],
+) -> u32 {
+    // SAFETY: AVX-512 is there; a line is 16 sums.
+    unsafe {
+        let line = |r: usize| _mm512_loadu_si512(sums[r].as_ptr().cast());
+        let mut best: [__m512i; 4] = core::array::from_fn(line);
+        for r in 4..TILE {
+            best[r % 4] = _mm512_max_epi32(best[r % 4], line(r));
+        }
+        let best = _mm512_max_epi32(_mm512_max_epi32(best[0], best[1]), _mm512_max_epi32(best[2], best[3]));
+        passes(_mm512_cvtepi32_ps(best), spread, weight, threshold)
+    }
+}
+
+#[inline(always)]
+unsafe fn passes(best: __m512, spread: [f32; 2], weight: &[f32; TILE], threshold: &[f32; TILE]) -> u32 {
+    // SAFETY: AVX-512 is there; weights and thresholds are one for each lane.
+    unsafe {
+        let (weight, threshold) = (_mm512_loadu_ps(weight.as_ptr()), _mm512_loadu_ps(threshold.as_ptr()));
+        let reach = _mm512_max_ps(
+            _mm512_mul_ps(weight, _mm512_set1_ps(spread[0])),
+            _mm512_mul_ps(weight, _mm512_set1_ps(spread[1])),
+        );
+        u32::from(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(_mm512_add_ps(best, reach), threshold))
+    }
+}
