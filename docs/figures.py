@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Orange, blue and green of Okabe and Ito's palette, which the colour-blind tell apart.
 INK, MUTED, LAND = "#22303c", "#8793a0", "#faf8f4"
-LOCAL, HIGHWAY, QUERY, FOUND = "#c8cfd6", "#d9722c", "#b3274e", "#0e7c6b"
+LOCAL, HIGHWAY, QUERY, FOUND = "#c8cfd6", "#d55e00", "#0072b2", "#009e73"
 
 LOOK = {
     "figure.facecolor": LAND,
