@@ -123,7 +123,7 @@ def report(results: Results, threads: list[int]) -> str:
         if first and second:
             lines.append(
                 f"| build s, {_threads(count)} | {first.median:.2f} | {second.median:.2f} "
-                f"| {_ratio(_build_ratio(a, b, count))} |"
+                f"| {_ratio(_build_ratio(a, b, count, clock))} |"
             )
     first_size, second_size = a.builds[-1].resident, b.builds[-1].resident
     if first_size and second_size:
@@ -134,10 +134,8 @@ def report(results: Results, threads: list[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _build_ratio(a: Row, b: Row, threads: int) -> Spread:
-    first, second = (
-        [build.seconds for build in row.builds if build.threads == threads] for row in (a, b)
-    )
+def _build_ratio(a: Row, b: Row, threads: int, clock: str) -> Spread:
+    first, second = (row.build_times(threads, clock) for row in (a, b))
     return Spread.of(y / x for x, y in zip(first, second, strict=True))
 
 

@@ -80,8 +80,9 @@ def draw(results: Results, path: Path) -> None:
             work = [step.counters["distance_evaluations"] for step in row.steps]
             errors = [1 - step.recall for step in row.steps]
             panel.plot(work, errors, color=shade, marker="o", markersize=3)
+            # Curves part where recall is low and meet where it is high.
             panel.annotate(
-                f" {row.settings[knob]}", (work[-1], errors[-1]), color=shade, va="center"
+                f"{row.settings[knob]} ", (work[0], errors[0]), color=shade, ha="right", va="top"
             )
         _dress(
             panel, f"{knob}: fewer distances for the same recall", "distance evaluations a query"
@@ -106,6 +107,9 @@ def _dress(panel: Axes, title: str, across: str) -> None:
     ticks = [1 - recall for recall in (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)]
     low, high = sorted(panel.get_ylim())
     ticks = [tick for tick in ticks if low <= tick <= high]
+    panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    panel.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    panel.xaxis.set_minor_formatter(ticker.NullFormatter())
     panel.set_yticks(ticks, [f"{1 - tick:g}" for tick in ticks])
     panel.yaxis.set_minor_locator(ticker.NullLocator())
     panel.grid(color="#DDDDDD", linewidth=0.6)

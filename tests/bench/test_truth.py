@@ -56,7 +56,7 @@ def test_blocks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cancellation_does_not_change_the_order() -> None:
-    """Far from the origin |x|² − 2qx + |q|² has no digits left for distances near 0."""
+    """Far from the origin |x|² - 2qx + |q|² has no digits left for distances near 0."""
     base = (1e8 + np.arange(40) * 1e-3).reshape(-1, 1)
     queries = base[[20]]
     found = exact(base, queries, 5, "l2")

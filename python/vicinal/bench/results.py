@@ -137,14 +137,18 @@ class Row:
         mine, theirs = self.rounds(threads), other.rounds(threads)
         return ratio_at(mine, theirs, recall) if len(mine) == len(theirs) else None
 
-    def build_seconds(self, threads: int, clock: str = "wall") -> Spread | None:
-        """Return the time that building takes with so many threads, by `Settings.clock`."""
+    def build_times(self, threads: int, clock: str) -> list[float]:
+        """Return the seconds of each build with so many threads, by `Settings.clock`."""
         cpu = clock == "cpu" and threads == 1
-        times = [
+        return [
             build.cpu_seconds if cpu else build.seconds
             for build in self.builds
             if build.threads == threads
         ]
+
+    def build_seconds(self, threads: int, clock: str) -> Spread | None:
+        """Summarise `build_times`."""
+        times = self.build_times(threads, clock)
         return Spread.of(times) if times else None
 
 
