@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="use only so many vectors")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", default="wall", choices=("wall", "cpu"))
+    parser.add_argument("--environment", type=Path, default=ROOT / ".venv-bench")
     options = parser.parse_args()
     limit = limits()
     machine = (
@@ -113,7 +114,7 @@ def main() -> None:
                 parse(f"{own},faiss_flat"),
                 settings,
                 RESULTS / "exact" / Path(name).stem.replace(":", "-"),
-                environment=ROOT / ".venv-bench",
+                environment=options.environment,
                 say=say,
             )
             lines += table(results, single, limit)

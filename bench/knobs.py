@@ -79,11 +79,8 @@ def draw(results: Results, path: Path) -> None:
         for row, shade in zip(rows, shades, strict=True):
             work = [step.counters["distance_evaluations"] for step in row.steps]
             errors = [1 - step.recall for step in row.steps]
-            panel.plot(work, errors, color=shade, marker="o", markersize=3)
-            # Curves part where recall is low and meet where it is high.
-            panel.annotate(
-                f"{row.settings[knob]} ", (work[0], errors[0]), color=shade, ha="right", va="top"
-            )
+            panel.plot(work, errors, ".-", color=shade, label=row.settings[knob])
+        panel.legend(title=knob, frameon=False, fontsize=8)
         _dress(
             panel, f"{knob}: fewer distances for the same recall", "distance evaluations a query"
         )
