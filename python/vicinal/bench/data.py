@@ -113,7 +113,9 @@ def split(
     """Take queries out of the vectors themselves."""
     vectors = vectors[: None if rows is None else rows + held_out]
     if held_out >= len(vectors):
-        raise ValueError(f"{held_out} queries can't be taken out of {len(vectors)} vectors")
+        raise ValueError(
+            f"{held_out} queries can't be held out of {len(vectors)} vectors; hold out fewer"
+        )
     chosen = np.zeros(len(vectors), bool)
     chosen[np.random.default_rng(seed).choice(len(vectors), held_out, replace=False)] = True
     return Workload(name, vectors[~chosen], vectors[chosen], metric)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMAT = 1
+CLOCKS = ("wall", "cpu")
 
 
 @dataclass
@@ -58,6 +59,8 @@ class Settings:
     clock: str = "wall"
 
     def __post_init__(self) -> None:
+        if self.clock not in CLOCKS:
+            raise ValueError(f"clock {self.clock!r} is not one of {', '.join(CLOCKS)}")
         # 0 means all of them: the file says how many that was.
         count = processors()
         self.threads = list(dict.fromkeys(n or count for n in self.threads))

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vicinal.bench.curves import between
-from vicinal.bench.results import Build, Results, Row, Settings, Step, this_machine
+from vicinal.bench.results import (
+    Build,
+    Results,
+    Row,
+    Settings,
+    Step,
+    processors,
+    this_machine,
+)
 from vicinal.bench.truth import recall
 from vicinal.bench.worker import Worker, WorkerError
 from vicinal.recall import wilson_interval
@@ -187,9 +195,13 @@ class _Suite:
         )
 
     def _recall(self, label: str, row: Row, effort: int, file: Path) -> Step:
-        k = self.settings.k
         answer = self.workers[label].ask(
-            "answers", effort=effort, k=k, path=str(file), count=row.own
+            "answers",
+            effort=effort,
+            k=self.settings.k,
+            threads=processors(),
+            path=str(file),
+            count=row.own,
         )
         workload, truth = self.prepared.workload, self.prepared.truth
         right = recall(workload.base, workload.queries, np.load(file), truth, workload.metric)

@@ -99,11 +99,11 @@ class Worker:
         resident = None if before is None or after is None else after - before
         return {**elapsed, "before": before, "resident": resident}
 
-    def answers(self, effort: int, k: int, path: str, count: bool) -> dict[str, Any]:
-        """Answer all queries on all cores, write the ids to `path`, tell what was counted."""
+    def answers(self, effort: int, k: int, threads: int, path: str, count: bool) -> dict[str, Any]:
+        """Answer all queries, write the ids to `path`, tell what was counted."""
         self.adapter.set_query_effort(effort)
         times = _Clock()
-        ids = self.adapter.search(self.Q, k, os.cpu_count() or 1)
+        ids = self.adapter.search(self.Q, k, threads)
         elapsed = times.read()
         np.save(path, ids)
         counters = self.adapter.counters(self.Q, k) if count else {}
