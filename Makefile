@@ -148,6 +148,7 @@ $(STAMPS)/backend: $(STAMPS)/venv pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
 	@touch $@
 
+COMMA := ,
 # Packages compile to bytecode when first imported: doing all of it ahead takes longer than the rest.
 define install
 	@echo "Installing vicinal[$(1)]; the extension compiles in release mode, about a minute the first time"
@@ -157,7 +158,7 @@ define install
 endef
 
 $(STAMPS)/demo: $(STAMPS)/backend $(RUST_SOURCES)
-	$(call install,cli,plot)
+	$(call install,cli$(COMMA)plot)
 
 $(STAMPS)/dev: $(STAMPS)/backend $(RUST_SOURCES)
 	$(call install,dev)
