@@ -145,14 +145,14 @@ $(STAMPS)/venv:
 
 # The build backend lives in .venv so that rebuilding needs no network.
 $(STAMPS)/backend: $(STAMPS)/venv pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
+	@$(BIN)/pip install --quiet --no-compile --constraint constraints.txt "$$(sed -n 's/^requires = \["\(maturin[^"]*\)"\].*/\1/p' pyproject.toml)"
 	@touch $@
 
 COMMA := ,
 # Packages compile to bytecode when first imported: doing all of it ahead takes longer than the rest.
 define install
 	@echo "Installing vicinal[$(1)]; the extension compiles in release mode, about a minute the first time"
-	MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
+	@MATURIN_PEP517_ARGS="$(LOCKED)" $(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
 	    --no-build-isolation --editable ".[$(1)]"
 	@touch $@
 endef
