@@ -27,10 +27,12 @@ pub struct Measure<'a> {
 impl<'a> Measure<'a> {
     /// `query` is f32 where the stored dtype is a float, of the stored dtype otherwise.
     pub fn new(space: Space, query: &'a [u8]) -> Self {
-        let floats = if space.dtype.is_float() { space.dim } else { 0 };
-        let mut decoded = vec![0.0; floats];
-        decode_f32(query, &mut decoded);
-        let mut measure = Measure { space, bytes: query, query: decoded, row: vec![0.0; floats], squared_norm: 0.0 };
+        let dim = if space.dtype.is_float() { space.dim } else { 0 };
+        let mut decoded = vec![0.0; dim];
+        if dim > 0 {
+            floats(Dtype::F32, Plane::Whole(query), &mut decoded);
+        }
+        let mut measure = Measure { space, bytes: query, query: decoded, row: vec![0.0; dim], squared_norm: 0.0 };
         if space.metric == Metric::Cosine {
             measure.squared_norm = match space.dtype {
                 Dtype::U8 => sum_u8(query, query, |q, _| q * q),
@@ -43,33 +45,13 @@ impl<'a> Measure<'a> {
 
     /// The user's distance of a row.
     pub fn distance(&mut self, row: Plane<'_>) -> f32 {
-        let bytes = match (self.space.dtype, row) {
-            (Dtype::U8 | Dtype::I8 | Dtype::Bits, Plane::Whole(bytes)) => bytes,
-            (Dtype::F32, Plane::Whole(bytes)) => {
-                decode_f32(bytes, &mut self.row);
-                bytes
-            }
-            (Dtype::F32, Plane::Split { hi, lo }) => {
-                let halves = hi.chunks_exact(2).zip(lo.chunks_exact(2));
-                for (x, (hi, lo)) in self.row.iter_mut().zip(halves) {
-                    *x = join_f32(pod_read_unaligned(hi), pod_read_unaligned(lo));
-                }
-                hi
-            }
-            (Dtype::F16, Plane::Whole(bytes)) => {
-                for (x, half) in self.row.iter_mut().zip(bytes.chunks_exact(2)) {
-                    *x = pod_read_unaligned::<f16>(half).to_f32();
-                }
-                bytes
-            }
-            (Dtype::Bf16, Plane::Whole(bytes)) => {
-                for (x, half) in self.row.iter_mut().zip(bytes.chunks_exact(2)) {
-                    *x = join_f32(pod_read_unaligned(half), 0);
-                }
-                bytes
-            }
-            (dtype, Plane::Split { .. }) => unreachable!("only f32 is kept in two planes, not {dtype:?}"),
+        let bytes = match row {
+            Plane::Whole(bytes) => bytes,
+            Plane::Split { hi, .. } => hi,
         };
+        if self.space.dtype.is_float() {
+            floats(self.space.dtype, row, &mut self.row);
+        }
         match self.space.metric {
             Metric::L2 => self.squared_distance(bytes).sqrt() as f32,
             Metric::SqEuclidean => self.squared_distance(bytes) as f32,
@@ -117,9 +99,29 @@ impl<'a> Measure<'a> {
     }
 }
 
-fn decode_f32(bytes: &[u8], out: &mut [f32]) {
-    for (x, bytes) in out.iter_mut().zip(bytes.chunks_exact(4)) {
-        *x = pod_read_unaligned(bytes);
+/// The components of a row, or of a query as a [`Dtype::F32`] row.
+pub(super) fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
+    match (dtype, row) {
+        (Dtype::F32, Plane::Whole(bytes)) => {
+            out.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(x, bytes)| *x = pod_read_unaligned(bytes));
+        }
+        (Dtype::F32, Plane::Split { hi, lo }) => {
+            let halves = hi.chunks_exact(2).zip(lo.chunks_exact(2));
+            for (x, (hi, lo)) in out.iter_mut().zip(halves) {
+                *x = join_f32(pod_read_unaligned(hi), pod_read_unaligned(lo));
+            }
+        }
+        (Dtype::F16, Plane::Whole(bytes)) => {
+            let halves = bytes.chunks_exact(2);
+            out.iter_mut().zip(halves).for_each(|(x, half)| *x = pod_read_unaligned::<f16>(half).to_f32());
+        }
+        (Dtype::Bf16, Plane::Whole(bytes)) => {
+            let halves = bytes.chunks_exact(2);
+            out.iter_mut().zip(halves).for_each(|(x, half)| *x = join_f32(pod_read_unaligned(half), 0));
+        }
+        (Dtype::U8, Plane::Whole(bytes)) => out.iter_mut().zip(bytes).for_each(|(x, &byte)| *x = byte.into()),
+        (Dtype::I8, Plane::Whole(bytes)) => out.iter_mut().zip(bytes).for_each(|(x, &byte)| *x = (byte as i8).into()),
+        (dtype, plane) => unreachable!("{dtype:?} has no floats in {plane:?}"),
     }
 }
 

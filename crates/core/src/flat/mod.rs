@@ -4,23 +4,26 @@
 //! the blocks the rows lie in: a distance is computed in f64 (integers: exactly) by the fixed order of additions of
 //! [`Measure`], and rounded to f32 once; neighbours are ordered by that f32, equal ones by slot.
 
+mod bounds;
+mod candidates;
+mod frame;
 mod measure;
 mod nearest;
+mod scan;
 #[cfg(test)]
 mod tests;
 
 pub use measure::Measure;
+
+use parking_lot::Mutex;
+use vicinal_kernels::tile::{Unit, unit};
 
 use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::types::{Counters, Dtype, Hits, MAX_DIM, Matrix, Metric, check_metric};
 use crate::vectors::{check_queries, check_rows};
 use nearest::Nearest;
-
-/// Queries that share one walk over the rows.
-const QUERIES: usize = 64;
-/// Rows between two looks at the cancel flag.
-const ROWS: usize = 4096;
+use scan::{Partial, Scan};
 
 /// Consecutive rows of a store, in consecutive slots.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +107,19 @@ pub fn search(
     counters: bool,
     run: &Run,
 ) -> Result<Hits> {
+    search_on(unit(), blocks, space, queries, k, counters, run)
+}
+
+/// [`search`], with the products computed by a given unit.
+fn search_on(
+    unit: Unit,
+    blocks: &[Block<'_>],
+    space: Space,
+    queries: Matrix<'_>,
+    k: usize,
+    counters: bool,
+    run: &Run,
+) -> Result<Hits> {
     if k == 0 {
         return Err(Error::invalid("k must be at least 1"));
     }
@@ -119,38 +135,88 @@ pub fn search(
     ids.resize(length, -1);
     distances.resize(length, f32::INFINITY);
 
-    let outputs: Vec<_> =
-        ids.chunks_mut(k).zip(distances.chunks_mut(k)).map(|pair| parking_lot::Mutex::new(pair)).collect();
-    let row_bytes = space.dtype.row_bytes(space.dim);
-    run.for_each(
-        queries.rows,
-        QUERIES.min(queries.rows.div_ceil(run.threads_for(queries.rows))),
-        || (),
-        |(), query| {
-            let mut measure = Measure::new(space, queries.row(query));
-            let mut nearest = Nearest::new(found);
-            for block in blocks {
-                for start in (0..block.rows).step_by(ROWS) {
-                    if run.is_cancelled() {
-                        return Err(Error::Cancelled);
-                    }
-                    for i in start..(start + ROWS).min(block.rows) {
-                        nearest.offer(measure.distance(block.row(i, row_bytes)), block.first_slot + i as u32);
-                    }
-                }
-            }
+    let mut reranked = vec![0; queries.rows];
+    {
+        let outputs = ids.chunks_mut(k).zip(distances.chunks_mut(k)).zip(&mut reranked);
+        let outputs: Vec<_> = outputs.map(Mutex::new).collect();
+        let write = |query: usize, nearest: Nearest, measured: u32| {
             let mut output = outputs[query].lock();
-            for (place, (distance, slot)) in nearest.into_sorted().into_iter().enumerate() {
-                output.0[place] = i64::from(slot);
-                output.1[place] = distance;
+            let ((ids, distances), reranked) = &mut *output;
+            **reranked = measured;
+            for ((id, distance), (d, slot)) in ids.iter_mut().zip(distances.iter_mut()).zip(nearest.into_sorted()) {
+                (*id, *distance) = (i64::from(slot), d);
             }
-            Ok(())
-        },
-    )?;
-    drop(outputs);
+        };
+        if rows > 0 {
+            search_all(unit, blocks, rows, space, queries, found, run, &write)?;
+        } else {
+            run.advance(queries.rows as u64);
+        }
+    }
     let counters = counters.then(|| {
-        let one = Counters { distance_evaluations: rows as u64, ..Counters::default() };
-        vec![one; queries.rows]
+        let cost = |&reranked| Counters { distance_evaluations: rows as u64, reranked, ..Counters::default() };
+        reranked.iter().map(cost).collect()
     });
     Ok(Hits { ids, distances, counts: vec![found as u32; queries.rows], k, counters })
+}
+
+/// Fewer rows than this for each range are not worth a range of their own.
+const RANGE: usize = 4096;
+/// Blocks of queries for each thread between two meetings of all threads.
+const ROUND: usize = 4;
+
+/// Hands the nearest of each query to `write`, with how many rows were measured for it.
+#[allow(clippy::too_many_arguments)] // one call, from one place and the tests
+fn search_all(
+    unit: Unit,
+    blocks: &[Block<'_>],
+    rows: usize,
+    space: Space,
+    queries: Matrix<'_>,
+    k: usize,
+    run: &Run,
+    write: &(impl Fn(usize, Nearest, u32) + Sync),
+) -> Result<()> {
+    let scan = Scan::new(unit, blocks, space, queries, k);
+    let threads = run.threads_for(usize::MAX);
+    // Blocks of queries first: each has to code all rows, but shares the thresholds that it finds. If there are not
+    // enough of them, they are made smaller, but not small; then rows are divided.
+    let block = scan.queries_at_once().min(queries.rows.div_ceil(threads).max(256)).min(queries.rows).max(1);
+    let query_blocks = queries.rows.div_ceil(block);
+    let ranges = threads.div_ceil(query_blocks.max(1)).min(rows.div_ceil(RANGE));
+    let range = rows.div_ceil(ranges);
+    let mut first_block = 0;
+    while first_block < query_blocks {
+        let round = (query_blocks - first_block).min(ROUND * threads);
+        let partials: Vec<Mutex<Vec<Option<Partial>>>> = (0..round * ranges).map(|_| Mutex::default()).collect();
+        let first_query = |i: usize| (first_block + i) * block;
+        let of_block = |i: usize| block.min(queries.rows - first_query(i));
+        run.for_each_uncounted(
+            round * ranges,
+            1,
+            || (),
+            |(), item| {
+                let (i, r) = (item / ranges, item % ranges);
+                let (from, to) = (r * range, ((r + 1) * range).min(rows));
+                let found = scan.scan(first_query(i), of_block(i), from, to, run)?;
+                *partials[item].lock() = found.into_iter().map(Some).collect();
+                Ok(())
+            },
+        )?;
+        let queries_of_round = (0..round).map(of_block).sum();
+        run.for_each(
+            queries_of_round,
+            16,
+            || (),
+            |(), place| {
+                let (i, q) = (place / block, place % block);
+                let parts = (0..ranges).filter_map(|r| partials[i * ranges + r].lock()[q].take());
+                let (nearest, measured) = scan.finish(first_query(i) + q, parts);
+                write(first_query(i) + q, nearest, measured);
+                Ok(())
+            },
+        )?;
+        first_block += round;
+    }
+    Ok(())
 }

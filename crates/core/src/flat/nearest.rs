@@ -46,6 +46,16 @@ impl Nearest {
         }
     }
 
+    /// The distance of the last of them, if there are `k`.
+    pub fn worst(&self) -> Option<f32> {
+        if self.heap.len() < self.k { None } else { self.heap.peek().map(|found| found.distance) }
+    }
+
+    /// Keeps the best of both.
+    pub fn merge(&mut self, other: Nearest) {
+        other.heap.into_iter().for_each(|found| self.offer(found.distance, found.slot));
+    }
+
     /// Distances and slots, nearest first.
     pub fn into_sorted(self) -> impl Iterator<Item = (f32, u32)> {
         self.heap.into_sorted_vec().into_iter().map(|found| (found.distance, found.slot))

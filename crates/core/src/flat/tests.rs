@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::vectors::split_f32;
+use vicinal_kernels::tile::units;
 
 /// Rows and queries as f64 components (bits: 0 and 1).
 #[derive(Clone, Debug)]
@@ -104,11 +105,14 @@ impl Case {
             let block = blocks.iter().rposition(|b| i64::from(b.first_slot) <= slot).unwrap();
             slot - i64::from(GAP) * block as i64
         };
-        let parts = search(&blocks, self.space, queries, self.k, true, &Run::new(1)).unwrap();
-        let ids: Vec<i64> = parts.ids.iter().map(|&slot| if slot < 0 { slot } else { row_of(slot) }).collect();
-        assert_eq!((&ids, &parts.distances, &parts.counts), (&hits.ids, &hits.distances, &hits.counts));
-        for cost in parts.counters.unwrap() {
-            assert_eq!(cost.distance_evaluations, self.rows.len() as u64);
+        for &unit in units() {
+            let parts = search_on(unit, &blocks, self.space, queries, self.k, true, &Run::new(1)).unwrap();
+            let ids: Vec<i64> = parts.ids.iter().map(|&slot| if slot < 0 { slot } else { row_of(slot) }).collect();
+            assert_eq!((&ids, &parts.distances), (&hits.ids, &hits.distances), "{unit:?} and the default differ");
+            assert_eq!(parts.counts, hits.counts);
+            for cost in parts.counters.unwrap() {
+                assert_eq!(cost.distance_evaluations, self.rows.len() as u64);
+            }
         }
         hits
     }
