@@ -1,7 +1,7 @@
 """Nearest neighbours among vectors.
 
 >>> import numpy as np, vicinal
->>> X = np.random.default_rng(0).random((10_000, 64), dtype=np.float32)
+>>> X = np.random.default_rng(0).random((1_000, 64), dtype=np.float32)
 >>> ix = vicinal.Index(dim=64, metric="cosine")
 >>> ids = ix.add(X)
 >>> r = ix.search(X[:5], k=10)       # r.ids, r.distances, r.counts: one row per query

@@ -55,20 +55,11 @@ def query_rows(values: ArrayLike, dim: int, dtype: str) -> Array:
 def to_array(values: ArrayLike, name: str) -> Array:
     """``values`` as a numeric array of any dtype and stride, without a copy where possible."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise InvalidInputError(
-            f"{name}: row {_first_row(np.ma.getmaskarray(values))} has masked elements; fill or drop them"
-        )
+        row = _first_row(np.ma.getmaskarray(values))
+        raise InvalidInputError(f"{name}: row {row} has masked elements; fill or drop them")
     if type(values).__module__.partition(".")[0] == "pyarrow":
         values = _from_arrow(values, name)
-    try:
-        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
-            array: Array = np.from_dlpack(values)  # type: ignore[arg-type]
-        else:
-            array = np.asarray(values)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a foreign __array__ raises
-        raise _unreadable(values, name, error) from error
+    array = _read(values, name)
     if array.dtype.kind in "fiub":
         return array
     if array.dtype.kind == "V" and array.dtype.name.startswith(("bfloat", "float", "int", "uint")):
@@ -82,22 +73,23 @@ def to_array(values: ArrayLike, name: str) -> Array:
 
 def id_array(ids: Any, rows: int | None = None) -> NDArray[np.int64]:
     """Ids as contiguous int64, one for each of ``rows`` rows where that is given."""
-    array = np.asarray(ids)
+    array = _read(ids, "ids")
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int64)  # numpy's reading of an empty list
-    if array.dtype.kind == "O" and all(type(value) is int for value in array.flat):
-        raise InvalidInputError(
-            f"ids: row {_first_row(_beyond_int64(array))} holds an id beyond 2^63 - 1"
-        )
-    if array.dtype.kind not in "iu":
-        raise InvalidTypeError(f"ids must be integers, not an array of dtype {array.dtype.name}")
     if array.ndim > 1:
         raise InvalidInputError(f"ids must have one dimension, not the shape {array.shape}")
+    array = array.reshape(-1)
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and (array >> 63).any()):
+        # A list with large ints is read as objects, as uint64, or even as floats.
+        numbers = np.asarray(ids, object).reshape(-1)
+        for row, number in enumerate(numbers):
+            if type(number) is int and not -(2**63) <= number < 2**63:
+                raise InvalidInputError(f"ids: row {row} holds {number}, beyond 2^63 - 1")
+    if array.dtype.kind not in "iu":
+        raise InvalidTypeError(f"ids must be integers, not an array of dtype {array.dtype.name}")
     if rows is not None and array.size != rows:
         raise InvalidInputError(f"{array.size:,} ids for {rows:,} rows; give one id for each row")
-    if array.dtype.kind == "u" and (high := _beyond_int64(array)).any():
-        raise InvalidInputError(f"ids: row {_first_row(high)} holds an id beyond 2^63 - 1")
-    return np.ascontiguousarray(array.reshape(-1), dtype=np.int64)
+    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def from_stored(values: NDArray[np.uint8], dim: int, dtype: str) -> Array:
@@ -203,12 +195,24 @@ def _plain(rows: Array, target: np.dtype[Any]) -> Array:
     return np.require(rows, target, ["C_CONTIGUOUS", "ALIGNED"])
 
 
+def _read(values: Any, name: str) -> Array:
+    """``values`` as numpy reads them."""
+    try:
+        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+            return np.from_dlpack(values)
+        return np.asarray(values)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a foreign __array__ raises
+        raise _unreadable(values, name, error) from error
+
+
 def _from_arrow(values: Any, name: str) -> Any:
     """The rows of a pyarrow array of lists, which numpy would make an array of objects."""
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
     values = getattr(values, "storage", values)  # a tensor extension's lists
-    if hasattr(values, "chunks"):
+    if not hasattr(values, "null_count"):
         raise InvalidTypeError(
             f"{name}: pass one column of the table, not a {type(values).__name__}"
         )
@@ -243,12 +247,8 @@ def _unreadable(values: Any, name: str, error: Exception) -> InvalidTypeError | 
                 return InvalidInputError(
                     f"{name}: row {row} has {size} components, row 0 has {sizes[0]}"
                 )
-        return InvalidInputError(f"{name} must be a table of numbers: {error}")
+        return InvalidInputError(f"{name} can't be read as an array: {error}")
     return InvalidTypeError(f"{name}: a {type(values).__name__} can't be read as an array: {error}")
-
-
-def _beyond_int64(ids: Array) -> Array:
-    return np.asarray((ids > 2**63 - 1) | (ids < -(2**63)))
 
 
 def _first_row(bad: Array) -> int:

@@ -202,7 +202,8 @@ def _bit_distances(
     metric: str, q: NDArray[np.uint8], x: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     def bits(rows: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return POPCOUNT[rows].sum(axis=1, dtype=np.float64)
+        counts: NDArray[np.float64] = POPCOUNT[rows].sum(axis=1, dtype=np.float64)
+        return counts
 
     if metric == "hamming":
         distances = bits(q ^ x)  # not divided by dim: neither ties nor epsilons ask for it

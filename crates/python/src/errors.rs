@@ -30,7 +30,7 @@ pub fn raise(error: Error) -> PyErr {
         Error::NotFound { .. } => NotFoundError::new_err(message),
         Error::Corruption { .. } => CorruptionError::new_err(message),
         Error::Format { .. } => FormatError::new_err(message),
-        Error::Io { path, source, .. } => storage(message, &path, &source),
+        Error::Io { path, source, .. } => storage(&message, &path, &source),
         Error::ReadOnly => ReadOnlyError::new_err(message),
         Error::Full { .. } => CapacityError::new_err(message),
         Error::OutOfMemory(_) => OutOfMemoryError::new_err(message),
@@ -38,8 +38,15 @@ pub fn raise(error: Error) -> PyErr {
     }
 }
 
-fn storage(message: String, path: &Path, source: &std::io::Error) -> PyErr {
-    let arguments = (message, source.raw_os_error(), path.display().to_string());
+fn storage(message: &str, path: &Path, source: &std::io::Error) -> PyErr {
+    let advice = match source.kind() {
+        ErrorKind::NotFound => "check the name, and that the folder is there",
+        ErrorKind::IsADirectory => "give the name of a file in it",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, then try again",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a place you may write to and read from",
+        _ => "the system's log may tell more",
+    };
+    let arguments = (format!("{message}; {advice}"), source.raw_os_error(), path.display().to_string());
     match source.kind() {
         ErrorKind::NotFound => FileMissingError::new_err(arguments),
         _ => StorageError::new_err(arguments),
