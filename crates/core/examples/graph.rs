@@ -15,8 +15,7 @@ fn main() {
     let base = Matrix { bytes: bytemuck::cast_slice(&base), rows };
     let queries = Matrix { bytes: bytemuck::cast_slice(&queries), rows: queries.len() / dim };
 
-    let params =
-        Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 200, seed: 0, level_p: None };
+    let params = Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 200, seed: 0, level_p: None };
     let index = Index::new(params).unwrap();
     let start = cpu_seconds();
     index.add(base, None, &Run::new(threads)).unwrap();
@@ -25,9 +24,13 @@ fn main() {
     println!("{rows} x {dim} {}: built in {:.2} s on {threads} threads", metric.as_str(), (cpu_seconds() - start));
     println!("{} bytes a vector, layers {:?}", bytes / rows as u64, stats.nodes_per_layer);
     let report = index.verify();
-    println!("reachable {} of {rows}, broken {:?}, one-way {:.1}%, degree {:.1}",
-        report.reachable, report.broken.first(), 100.0 * report.one_way_links as f64 / report.links as f64,
-        report.links as f64 / rows as f64);
+    println!(
+        "reachable {} of {rows}, broken {:?}, one-way {:.1}%, degree {:.1}",
+        report.reachable,
+        report.broken.first(),
+        100.0 * report.one_way_links as f64 / report.links as f64,
+        report.links as f64 / rows as f64
+    );
 
     let start = cpu_seconds();
     let truth = index.search_exact(queries, 10, false, &Run::new(1)).unwrap();
@@ -39,7 +42,7 @@ fn main() {
             .map(|_| {
                 let start = cpu_seconds();
                 index.search(queries, &options, &Run::new(1)).unwrap();
-                (cpu_seconds() - start)
+                cpu_seconds() - start
             })
             .collect();
         seconds.sort_unstable_by(f64::total_cmp);

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, Result};
 use crate::flat;
-use crate::hnsw::{self, Found, Graph, Inserter, LevelLaw, Scratch, Undo};
+use crate::hnsw::{self, Found, Graph, Inserter, LevelLaw, Query, Scratch, Undo};
 use crate::ids::Ids;
 use crate::run::Run;
 use crate::types::{Counters, Hits, MAX_SLOTS, Matrix, Params, SearchOptions};
@@ -254,8 +254,8 @@ impl Index {
             let slots = self.laid_out.load(Ordering::Acquire) as usize;
             let ef = options.ef_search.max(options.k).min(slots.max(1));
             let k = options.k.min(slots.max(1));
-            let (graph, vectors) = (&self.graph, &self.vectors);
-            hnsw::knn_search(graph, vectors, queries.row(i), k, ef, slots, &mut pooled.scratch, found);
+            let query = Query { bytes: queries.row(i), k, ef };
+            hnsw::knn_search(&self.graph, &self.vectors, query, slots, &mut pooled.scratch, found);
             let mut output = outputs[i].lock();
             *output.count = found.nearest.len() as u32;
             for (place, &(distance, slot)) in found.nearest.iter().enumerate() {

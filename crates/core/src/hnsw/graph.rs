@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::levels::LevelLaw;
 use super::row::{HEADER, NONE, Row};
+use super::spread::Spread;
 use super::undo::RowName;
 use crate::arena::Arena;
 use crate::error::Result;
@@ -25,6 +26,8 @@ pub struct Graph {
     entry: AtomicU64,
     /// Held while a node that will be the new top is inserted.
     pub(super) entry_lock: Mutex<()>,
+    /// How fast neighbourhoods widen.
+    pub spread: Spread,
 }
 
 /// Where a search starts.
@@ -57,6 +60,7 @@ impl Graph {
             upper_rows: AtomicU32::new(upper_rows),
             entry: AtomicU64::new(u64::MAX),
             entry_lock: Mutex::new(()),
+            spread: Spread::default(),
         };
         graph.set_entry(entry);
         graph

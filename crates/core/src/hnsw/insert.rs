@@ -65,11 +65,14 @@ impl Inserter<'_> {
                 scratch.visited.insert(candidate.slot());
                 scratch.pool.offer(candidate.unexpanded());
             }
-            search_layer(self.graph, &scorer, layer, scratch);
+            search_layer(self.graph, &scorer, layer, None, scratch);
             scratch.visited.clear();
             // SAFETY: nodes of the graph were written.
             neighbors[layer] = unsafe { select_neighbors(self.vectors, scratch.pool.candidates(), self.graph.m()) };
             if layer == 0 {
+                if let Some(zero) = self.vectors.zero_score() {
+                    self.graph.spread.learn(scratch.pool.candidates(), zero);
+                }
                 near = scratch.pool.candidates().iter().map(|c| c.slot()).collect();
                 // SAFETY: as above.
                 twin_of = near.iter().take(4).copied().find(|&other| unsafe { self.vectors.equal(slot, other) });

@@ -3,7 +3,7 @@
 use super::graph::Graph;
 use super::pool::Candidate;
 use super::scratch::Scratch;
-use super::search_layer::{descend, search_layer};
+use super::search_layer::{Stop, descend, search_layer};
 use crate::flat::Measure;
 use crate::types::Counters;
 use crate::vectors::Vectors;
@@ -11,6 +11,9 @@ use crate::vectors::Vectors;
 /// Candidates beyond `k` that are measured again where the walk reads rounded rows: rounding moves a neighbour by a
 /// rank or two, rarely by more.
 const RERANK_MARGIN: usize = 8;
+
+/// How many times `ef` candidates a query may keep that the early stop leaves running.
+const WIDEN: usize = 3;
 
 /// What a search found.
 #[derive(Debug, Default)]
@@ -21,33 +24,44 @@ pub struct Found {
     pub counters: Counters,
 }
 
-/// The `k` nearest of `query` among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer 0,
+/// What is searched for.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The query, as [`Vectors::scorer`] takes it.
+    pub bytes: &'a [u8],
+    /// Neighbours wanted.
+    pub k: usize,
+    /// Length of the candidate list, at least `k`.
+    pub ef: usize,
+}
+
+/// The `k` nearest of a query among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer 0,
 /// then the nearest candidates measured from their full rows.
 pub fn knn_search(
     graph: &Graph,
     vectors: &Vectors,
-    query: &[u8],
-    k: usize,
-    ef: usize,
+    query: Query<'_>,
     slots: usize,
     scratch: &mut Scratch,
     found: &mut Found,
 ) {
+    let Query { bytes, k, ef } = query;
     found.nearest.clear();
     scratch.prepare(slots, graph.capacity(0));
     let Some(entry) = graph.entry() else { return };
-    let scorer = vectors.scorer(query);
+    let scorer = vectors.scorer(bytes);
     let start = descend(graph, &scorer, entry, 0, scratch);
-    scratch.pool.reset(ef.max(k));
+    let stop = vectors.zero_score().and_then(|zero| Some(Stop { k, factor: graph.spread.factor(k, ef)?, zero }));
+    scratch.pool.reset(if stop.is_some() { WIDEN * ef } else { ef });
     scratch.visited.insert(start.slot());
     scratch.pool.offer(start);
-    search_layer(graph, &scorer, 0, scratch);
+    search_layer(graph, &scorer, 0, stop, scratch);
     scratch.visited.clear();
 
     let margin = if vectors.walks_rounded() { RERANK_MARGIN } else { 0 };
     let candidates = scratch.pool.candidates();
     let candidates = &candidates[..candidates.len().min(k + margin)];
-    let mut measure = Measure::new(vectors.space(), query);
+    let mut measure = Measure::new(vectors.space(), bytes);
     for slot in candidates.iter().map(|c| c.slot()) {
         // SAFETY: slots in the graph were written before they were linked.
         found.nearest.push((measure.distance(unsafe { vectors.plane(slot) }), slot));

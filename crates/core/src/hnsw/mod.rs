@@ -22,14 +22,16 @@ mod row;
 mod scratch;
 mod search_layer;
 mod select_neighbors;
+mod spread;
 mod undo;
 mod verify;
 
 pub use graph::{EntryPoint, Graph, row_bytes};
 pub use insert::Inserter;
-pub use knn_search::{Found, knn_search};
+pub use knn_search::{Found, Query, knn_search};
 pub use levels::{LevelLaw, MAX_LEVEL};
 pub use row::slot_of;
 pub use scratch::Scratch;
+pub use spread::Spread;
 pub use undo::{RowName, Undo};
-pub use verify::{Report, degree_histogram, nodes_per_layer, verify};
+pub use verify::{degree_histogram, nodes_per_layer, verify};

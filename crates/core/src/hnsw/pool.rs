@@ -75,11 +75,11 @@ impl Pool {
 
     /// The nearest candidate not yet expanded, marked as expanded.
     #[inline]
-    pub fn pop(&mut self) -> Option<u32> {
+    pub fn pop(&mut self) -> Option<Candidate> {
         self.cursor += self.candidates[self.cursor..].iter().position(|c| c.0 & EXPANDED == 0)?;
         let candidate = &mut self.candidates[self.cursor];
         candidate.0 |= EXPANDED;
-        Some(candidate.slot())
+        Some(*candidate)
     }
 
     /// The candidate that [`Pool::pop`] would return next if nothing nearer came.
@@ -115,10 +115,10 @@ mod tests {
             for (slot, &score) in scores.iter().enumerate() {
                 pool.offer(Candidate::new(score as f32, slot as u32));
                 if slot % 3 == 0 {
-                    popped.extend(pool.pop());
+                    popped.extend(pool.pop().map(|c| c.slot()));
                 }
             }
-            popped.extend(std::iter::from_fn(|| pool.pop()));
+            popped.extend(std::iter::from_fn(|| pool.pop()).map(|c| c.slot()));
             let mut all: Vec<_> = scores.iter().enumerate().map(|(slot, &score)| (score, slot as u32)).collect();
             all.sort_unstable();
             all.truncate(ef);

@@ -55,7 +55,7 @@ impl Visited {
     /// Makes room for slots below `slots`.
     pub fn grow(&mut self, slots: usize) {
         if self.bits.len() * 64 < slots {
-            self.bits.resize(slots.next_multiple_of(64) / 64, 0);
+            self.bits.resize(slots.div_ceil(64), 0);
         }
     }
 

@@ -6,11 +6,33 @@ use super::row::slot_of;
 use super::scratch::Scratch;
 use crate::vectors::Scorer;
 
-/// Expands candidates of `scratch.pool`, nearest first, until all of the `ef` nearest found are expanded. The pool
-/// holds the entry points when called, and the result after.
-pub fn search_layer(graph: &Graph, scorer: &impl Scorer, layer: usize, scratch: &mut Scratch) {
+/// When to stop before the whole pool is expanded: at a candidate whose value is above `factor` times that of the k-th.
+/// See [`super::spread`].
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// Neighbours wanted.
+    pub k: usize,
+    /// The bound, in values.
+    pub factor: f32,
+    /// The score of distance 0; a value is a score above it.
+    pub zero: f32,
+}
+
+impl Stop {
+    fn at(self, candidate: Candidate, pool: &[Candidate]) -> bool {
+        pool.get(self.k - 1).is_some_and(|kth| candidate.score() - self.zero > self.factor * (kth.score() - self.zero))
+    }
+}
+
+/// Expands candidates of `scratch.pool`, nearest first, until all that it holds are expanded or `stop` says so. The
+/// pool holds the entry points when called, and the result after.
+pub fn search_layer(graph: &Graph, scorer: &impl Scorer, layer: usize, stop: Option<Stop>, scratch: &mut Scratch) {
     let (mut hops, mut evaluations) = (0, 0);
-    while let Some(node) = scratch.pool.pop() {
+    while let Some(candidate) = scratch.pool.pop() {
+        if stop.is_some_and(|stop| stop.at(candidate, scratch.pool.candidates())) {
+            break;
+        }
+        let node = candidate.slot();
         hops += 1;
         let degree = graph.row(node, layer).read(&mut scratch.links);
         if let Some(next) = scratch.pool.peek() {

@@ -1,4 +1,4 @@
-//! Algorithm 4, SELECT-NEIGHBORS-HEURISTIC, with keep-pruned; and its step for a row that is full.
+//! Algorithm 4, SELECT-NEIGHBORS-HEURISTIC, with keep-pruned. Its step for a row that is full is in [`super::insert`].
 
 use super::pool::Candidate;
 use crate::vectors::{Scorer, Vectors};
@@ -16,44 +16,42 @@ const BLOCK: usize = 16;
 pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], m: usize) -> Vec<u32> {
     let mut selected: Vec<(u32, Vec<u8>)> = Vec::with_capacity(m);
     let mut occluded = Vec::new();
-    let mut scores = [0.0; BLOCK];
     for block in candidates.chunks(BLOCK) {
         if selected.len() == m {
             break;
         }
-        let mut open: Vec<Candidate> = block.to_vec();
-        let mut hidden = Vec::new();
-        // SAFETY: selected slots come from the candidates.
-        let occlude =
-            |by: u32, query: &[u8], open: &mut Vec<Candidate>, hidden: &mut Vec<Candidate>, scores: &mut [f32]| {
-                let slots: Vec<u32> = open.iter().map(|c| c.slot()).collect();
-                let scorer = unsafe { vectors.build_scorer(by, query) };
-                scorer.score(&slots, &mut scores[..slots.len()]);
-                let mut i = 0;
-                open.retain(|c| {
-                    let keep = scores[i] >= c.score();
-                    i += 1;
-                    if !keep {
-                        hidden.push(*c);
-                    }
-                    keep
-                });
-            };
+        let mut open = block.to_vec();
         for (slot, query) in &selected {
-            occlude(*slot, query, &mut open, &mut hidden, &mut scores);
+            // SAFETY: selected slots come from the candidates, which were written.
+            unsafe { occlude(vectors, *slot, query, &mut open, &mut occluded) };
         }
         while selected.len() < m && !open.is_empty() {
-            let nearest = open.remove(0);
+            let nearest = open.remove(0).slot();
             let mut query = Vec::new();
             // SAFETY: the caller's promise.
-            unsafe { vectors.read_query(nearest.slot(), &mut query) };
-            occlude(nearest.slot(), &query, &mut open, &mut hidden, &mut scores);
-            selected.push((nearest.slot(), query));
+            unsafe {
+                vectors.read_query(nearest, &mut query);
+                occlude(vectors, nearest, &query, &mut open, &mut occluded);
+            }
+            selected.push((nearest, query));
         }
-        occluded.append(&mut hidden);
     }
     let mut result: Vec<u32> = selected.into_iter().map(|(slot, _)| slot).collect();
     occluded.sort_unstable();
     result.extend(occluded.iter().take(m - result.len()).map(|c| c.slot()));
     result
+}
+
+/// Moves what the selected slot `by` (with its row as `query`) occludes from `open` to `occluded`.
+///
+/// # Safety
+/// All slots were written.
+unsafe fn occlude(vectors: &Vectors, by: u32, query: &[u8], open: &mut Vec<Candidate>, occluded: &mut Vec<Candidate>) {
+    let mut slots = [0; BLOCK];
+    let mut scores = [0.0; BLOCK];
+    slots.iter_mut().zip(open.iter()).for_each(|(slot, c)| *slot = c.slot());
+    // SAFETY: the caller's promise.
+    unsafe { vectors.build_scorer(by, query) }.score(&slots[..open.len()], &mut scores[..open.len()]);
+    let mut scores = scores.into_iter();
+    occluded.extend(open.extract_if(.., |c| scores.next().is_some_and(|score| score < c.score())));
 }

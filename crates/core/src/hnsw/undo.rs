@@ -12,6 +12,7 @@ pub struct Undo {
     slots: u32,
     upper_rows: u32,
     entry: Option<EntryPoint>,
+    spread: (u64, u64),
     /// One bit for each row that existed before (layer 0, upper): whether it is in the log.
     saved: [Vec<AtomicU64>; 2],
     log: Mutex<Vec<(RowName, Box<[u32]>)>>,
@@ -35,6 +36,7 @@ impl Undo {
             slots,
             upper_rows,
             entry: graph.entry(),
+            spread: graph.spread.parts(),
             saved: [bits(slots), bits(upper_rows)],
             log: Mutex::new(Vec::new()),
         }
@@ -62,5 +64,6 @@ impl Undo {
         }
         graph.truncate_upper(self.upper_rows);
         graph.set_entry(self.entry);
+        graph.spread.restore(self.spread);
     }
 }

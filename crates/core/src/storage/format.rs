@@ -43,6 +43,8 @@ pub struct Header {
     pub entry: Option<EntryPoint>,
     /// The largest squared norm (cosine and ip).
     pub max_squared_norm: f32,
+    /// How fast neighbourhoods widen: a sum over nodes, and their number.
+    pub spread: (u64, u64),
     /// Whether ids differ from slots.
     pub ids: bool,
 }
@@ -125,6 +127,8 @@ impl Header {
         block.put(84, &self.entry.map_or(u32::MAX, |entry| entry.slot).to_le_bytes());
         block.put(88, &self.entry.map_or(0, |entry| entry.level as u32).to_le_bytes());
         block.put(92, &self.max_squared_norm.to_le_bytes());
+        block.put(104, &self.spread.0.to_le_bytes());
+        block.put(112, &self.spread.1.to_le_bytes());
         block.put(96, &(layout.sections.len() as u32).to_le_bytes());
         for (i, section) in layout.sections.iter().enumerate() {
             let at = TABLE + i * ENTRY;
@@ -226,8 +230,9 @@ impl Block {
         if !(0.0..=MAX_SQUARED_NORM as f32).contains(&max_squared_norm) {
             return Err(format!("its largest squared norm is {max_squared_norm}"));
         }
+        let spread = (u64::from_le_bytes(self.array(104)), u64::from_le_bytes(self.array(112)));
         let sections = (self.u32(96) as usize).min((HEADER_SUM - TABLE) / ENTRY);
         let ids = (0..sections).any(|i| self.name::<8>(TABLE + i * ENTRY) == IDS);
-        Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), max_squared_norm, ids })
+        Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), max_squared_norm, spread, ids })
     }
 }

@@ -9,7 +9,7 @@ use super::{io, structure};
 use crate::arena::Arena;
 use crate::blocks::{BLOCK, SUMS_PER_BLOCK, Section, sum};
 use crate::error::{Error, Result};
-use crate::hnsw::Graph;
+use crate::hnsw::{Graph, Spread};
 use crate::ids::Ids;
 use crate::index::{Index, Parts};
 use crate::vectors::Vectors;
@@ -44,7 +44,9 @@ pub fn open(path: &Path) -> Result<Index> {
 
     let space = header.space();
     let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?, header.max_squared_norm);
-    let graph = Graph::from_parts(header.params.m, required(LINKS)?, required(UPPER)?, header.upper_rows, header.entry);
+    let mut graph =
+        Graph::from_parts(header.params.m, required(LINKS)?, required(UPPER)?, header.upper_rows, header.entry);
+    graph.spread = Spread::from_parts(header.spread);
     let ids = match (arena(IDS)?, arena(ORDER)?) {
         (Some(by_slot), Some(order)) => {
             structure::check_ids(path, &layout, &by_slot, &order, header.slots)?;

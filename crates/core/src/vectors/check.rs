@@ -27,7 +27,7 @@ pub fn check_queries(queries: Matrix<'_>, dim: usize, metric: Metric, dtype: Dty
 pub fn check_row(row: &[u8], dim: usize, metric: Metric, dtype: Dtype) -> Result<(), String> {
     let zero_is_bad = metric == Metric::Cosine;
     match dtype {
-        Dtype::F32 => check_floats(row, 4, |b| pod_read_unaligned::<f32>(b), zero_is_bad),
+        Dtype::F32 => check_floats(row, 4, pod_read_unaligned::<f32>, zero_is_bad),
         Dtype::F16 => check_floats(row, 2, |b| pod_read_unaligned::<f16>(b).to_f32(), zero_is_bad),
         Dtype::Bf16 => check_floats(row, 2, |b| pod_read_unaligned::<bf16>(b).to_f32(), zero_is_bad),
         Dtype::I8 | Dtype::U8 if zero_is_bad && row.iter().all(|&b| b == 0) => Err(ZERO.into()),

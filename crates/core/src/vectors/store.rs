@@ -260,6 +260,15 @@ impl Vectors {
         }
     }
 
+    /// The score of distance 0, where scores above it are proportional to a distance (or its square).
+    pub fn zero_score(&self) -> Option<f32> {
+        match self.metric {
+            Metric::Cosine => Some(-1.0),
+            Metric::Ip => None,
+            _ => Some(0.0),
+        }
+    }
+
     /// The space of the vectors.
     pub fn space(&self) -> Space {
         Space { dim: self.dim, metric: self.metric, dtype: self.dtype }
