@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:  # while it was still loading
+        return 130
     return run(argv)
 
 

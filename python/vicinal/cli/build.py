@@ -43,22 +43,30 @@ def build(
     metric: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="l2, sqeuclidean, cosine, ip; hamming or jaccard of bits. By default l2, of bits "
-            "hamming."
+            "hamming.",
         ),
     ] = None,
     dtype: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="How vectors are stored: f32, f16, bf16, i8, u8, bits (packed, 8 a byte). By "
-            "default as in DATA."
+            "default as in DATA.",
         ),
     ] = None,
     M: Annotated[
-        int, typer.Option("--M", help="Links of a node, twice as many on the lowest layer.")
+        int,
+        typer.Option(
+            "--M", metavar="N", help="Links of a node, twice as many on the lowest layer."
+        ),
     ] = 16,
     ef_construction: Annotated[
-        int, typer.Option(help="Candidates gathered for each vector: quality against time.")
+        int,
+        typer.Option(
+            metavar="N", help="Candidates gathered for each vector: quality against time."
+        ),
     ] = 200,
     column: Annotated[
         str | None,
@@ -76,7 +84,7 @@ def build(
         ),
     ] = None,
     threads: Threads = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the graph's levels.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the graph's levels.")] = 0,
     force: Force = False,
     json: Json = False,
 ) -> None:

@@ -19,12 +19,17 @@ Examples:
 
 def demo(
     shops: Annotated[
-        int, typer.Option(min=1_000, max=10_000_000, metavar="N", help="Coffee shops in the city.")
+        int,
+        typer.Option(
+            metavar="N",
+            show_default=False,
+            help="Coffee shops in the city: 1,000,000 by default, 2,000 to 10,000,000.",
+        ),
     ] = 1_000_000,
     ask: Annotated[
         str, typer.Option(metavar="WISH", help="What to ask for, in words.")
     ] = "medium roast, cosy seating, quiet music",
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another city.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, another city.")] = 0,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for plots and files.")
     ] = Path("demo-output"),

@@ -31,6 +31,8 @@ def check_output(path: Path, force: bool, at_least: int = 0) -> None:
     folder = path.parent
     if path.is_dir():
         raise InvalidInputError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise InvalidInputError(f"{path}: is a device or pipe; name an ordinary file")
     if path.exists() and not force:
         raise InvalidInputError(f"{path}: exists already; --force replaces it")
     if not folder.is_dir():

@@ -9,8 +9,12 @@ IndexFile = Annotated[Path, typer.Argument(metavar="INDEX", help="A file that `b
 QueryFile = Annotated[
     Path, typer.Argument(metavar="QUERIES", help="Vectors to find the neighbours of.")
 ]
-Neighbours = Annotated[int, typer.Option("-k", min=1, help="How many neighbours of each query.")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads to use; 0 means all cores.")]
+Neighbours = Annotated[
+    int, typer.Option("-k", min=1, metavar="N", help="How many neighbours of each query.")
+]
+Threads = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Threads to use; 0 means all cores.")
+]
 QueryColumn = Annotated[
     str | None,
     typer.Option(

@@ -65,9 +65,8 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         try:
             function(*args, **kwargs)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader has seen enough (`vicinal search … | head`). Python would complain on exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader has seen enough: `vicinal search … | head`
+            _abandon_output()
             raise typer.Exit(Status.PIPE) from None
         except KeyboardInterrupt:
             say("interrupted; nothing was written")
@@ -97,10 +96,19 @@ def fail(error: Exception, as_json: bool) -> Status:
         status, message = Status.FILES, str(error) or type(error).__name__
     else:
         status, message = Status.USAGE, str(error)
-    if as_json:
-        print_json({"error": {"type": type(error).__name__, "message": message}})
     say(f"error: {message}")
+    try:
+        if as_json:
+            print_json({"error": {"type": type(error).__name__, "message": message}})
+        sys.stdout.flush()
+    except OSError:  # it was standard output that failed
+        _abandon_output()
     return status
+
+
+def _abandon_output() -> None:
+    # Python flushes once more when it ends, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(message: str) -> None:

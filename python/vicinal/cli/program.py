@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from vicinal.bench.command import bench
 from vicinal.cli import build, demo, examine, recall, search
@@ -62,6 +63,15 @@ Environment:
   NO_COLOR           no colours
 """
 
+
+class Page(TyperCommand):
+    """A command whose usage is written as in manuals: plain capitals for what is required."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 app = typer.Typer(
     help=MANUAL,
     epilog=MORE,
@@ -69,13 +79,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-app.command("build", epilog=build.EXAMPLES)(command(build.build))
-app.command("search", epilog=search.EXAMPLES)(command(search.search))
-app.command("recall", epilog=recall.EXAMPLES)(command(recall.recall))
-app.command("info", epilog=examine.INFO_EXAMPLES)(command(examine.info))
-app.command("verify", epilog=examine.VERIFY_EXAMPLES)(command(examine.verify))
-app.command("bench")(command(bench))
-app.command("demo", epilog=demo.EXAMPLES)(command(demo.demo))
+for name, function, summary, examples in (
+    ("build", build.build, "Make an index of a file of vectors.", build.EXAMPLES),
+    ("search", search.search, "Find the nearest vectors of each query.", search.EXAMPLES),
+    ("recall", recall.recall, "Measure answers against exact search.", recall.EXAMPLES),
+    ("info", examine.info, "Describe an index.", examine.INFO_EXAMPLES),
+    ("verify", examine.verify, "Check an index for damage.", examine.VERIFY_EXAMPLES),
+    ("bench", bench, "Measure Vicinal beside other libraries.", None),
+    ("demo", demo.demo, "Find a coffee shop among a million.", demo.EXAMPLES),
+):
+    app.command(name, cls=Page, short_help=summary, epilog=examples)(command(function))
 
 
 def _version(asked: bool) -> None:

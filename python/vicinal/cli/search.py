@@ -50,7 +50,9 @@ def search(
     k: Neighbours = 10,
     ef_search: Annotated[
         int,
-        typer.Option(min=1, help="Candidates kept during the walk: recall against time."),
+        typer.Option(
+            min=1, metavar="N", help="Candidates kept during the walk: recall against time."
+        ),
     ] = 64,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with every vector: the true neighbours.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as markup
+import math
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -92,6 +93,8 @@ def _panel(axes: Any, growth: list[dict[str, Any]], walk: str, ask: str, unit: s
     axes.set_ylabel({"seconds": "Median time, one thread", "shops": "Median visits"}[unit])
     axes.xaxis.label.set_color(FAINT)
     axes.yaxis.label.set_color(FAINT)
+    lowest, highest = _span(growth, walk, ask)
+    axes.set_ylim(10.0**lowest, 10.0**highest)
     for axis, form in ((axes.xaxis, amount), (axes.yaxis, say)):
         axis.set_major_locator(LogLocator(10))
         axis.set_minor_locator(NullLocator())
@@ -123,7 +126,9 @@ def html(figures: dict[str, Any], path: Path) -> None:
     except ImportError as error:
         raise MissingExtraError("it needs plotly: pip install 'vicinal[plot]'") from error
     growth = figures["growth"]
-    chart = make_subplots(1, 2, subplot_titles=[panel[2] for panel in PANELS])
+    chart = make_subplots(
+        1, 2, subplot_titles=[f"<b>{panel[2]}</b>" for panel in PANELS], horizontal_spacing=0.2
+    )
     for column, (walk, ask, _, unit) in enumerate(PANELS, 1):
         _traces(chart, column, growth, walk, ask, amount if unit == "shops" else seconds)
     chart.update_xaxes(type="log", dtick=1, title="Coffee shops in the city")
@@ -186,9 +191,15 @@ def _traces(
         )
 
 
+def _span(growth: list[dict[str, Any]], walk: str, ask: str) -> tuple[float, float]:
+    """Return the ends of an axis as powers of ten: from a whole one to a little above the data."""
+    drawn = [stage[key] for stage in growth for key in (walk, ask)]
+    return math.floor(math.log10(min(drawn))), math.log10(1.5 * max(drawn))
+
+
 def _ticks(growth: list[dict[str, Any]], panel: tuple[str, ...], say: Any) -> dict[str, Any]:
     values = [stage[key] for stage in growth for key in panel[:2]]
-    return {"type": "log", **_powers(values, say)}
+    return {"type": "log", "range": _span(growth, *panel[:2]), **_powers(values, say)}
 
 
 def _powers(values: list[float], say: Any) -> dict[str, Any]:
@@ -253,15 +264,15 @@ def law(figures: dict[str, Any]) -> str:
 
 
 def amount(value: float) -> str:
-    """Say a count briefly.
+    """Say a count briefly, if it is round.
 
-    >>> amount(30_000), amount(1_000_000), amount(683)
-    ('30k', '1M', '683')
+    >>> amount(30_000), amount(1_000_000), amount(1_683)
+    ('30k', '1M', '1,683')
     """
     for unit, size in (("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.0f}"
+        if value >= size and value % (size / 10) == 0:
+            return f"{value / size:g}{unit}"
+    return f"{value:,.0f}"
 
 
 def seconds(value: float) -> str:
@@ -272,8 +283,8 @@ def seconds(value: float) -> str:
     """
     for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
         if value < 999.5 * size:
-            return f"{value / size:.{0 if value >= 9.95 * size else 1}f} {unit}"
-    return f"{value:.{0 if value >= 9.95 else 1}f} s"
+            return f"{_digits(value / size)} {unit}"
+    return f"{_digits(value)} s"
 
 
 def ratio(value: float) -> str:
@@ -282,4 +293,8 @@ def ratio(value: float) -> str:
     >>> ratio(68.4), ratio(3.21), ratio(0.9)
     ('68x', '3.2x', '0.9x')
     """
-    return f"{value:,.0f}x" if value >= 9.95 else f"{value:.1f}x"
+    return f"{_digits(value)}x"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")

@@ -20,7 +20,7 @@ from vicinal.demo import draw
 from vicinal.demo.tell import Teller
 from vicinal.demo.walk import EF_CONSTRUCTION, EF_SEARCH, QUESTIONS, K, M, Stage, ask, grow
 from vicinal.demo.wish import complete, parse
-from vicinal.errors import FileMissingError, MissingExtraError, StorageError
+from vicinal.errors import FileMissingError, InvalidInputError, MissingExtraError, StorageError
 from vicinal.exact import knn
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
+SMALLEST, LARGEST = 2_000, 10_000_000
 # The first shops, known to everybody: they fill in what a wish leaves open.
 KNOWN = 50_000
 # Vectors and wishes left behind to try the commands on.
@@ -81,11 +82,13 @@ def run(
     Raises
     ------
     InvalidInputError
-        If the wish names no taste.
+        If the wish names no taste, or the city is too small or too large.
     StorageError
         If the folder can't be written to.
     """
     began = time.perf_counter()
+    if not SMALLEST <= shops <= LARGEST:
+        raise InvalidInputError(f"a city has {SMALLEST:,} to {LARGEST:,} shops, not {shops:,}")
     understood = parse(wish)
     _make(output)
     tell = Teller(quiet)

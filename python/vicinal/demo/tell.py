@@ -25,11 +25,11 @@ class Teller:
     """Tells the story, or keeps quiet."""
 
     def __init__(self, quiet: bool) -> None:
-        self.out = Console(quiet=quiet, highlight=False)
+        self.out = Console(quiet=quiet, highlight=False, markup=False)
 
     def chapter(self, title: str, text: str = "") -> None:
         """Begin a chapter."""
-        self.out.print(f"\n[bold]{title}[/]")
+        self.out.print(f"\n{title}", style="bold")
         if text:
             self.out.print(text)
 

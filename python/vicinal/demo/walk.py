@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vicinal.result import SearchResult
 
 # Thirty-two small numbers lie in few directions: fewer links than usual are enough.
-M, EF_CONSTRUCTION, EF_SEARCH = 12, 60, 64
+M, EF_CONSTRUCTION, EF_SEARCH = 16, 80, 64
 K = 10
 QUESTIONS = 300
 # Walks through a large city are timed for so many seconds, but so many of them at least.

@@ -132,13 +132,14 @@ def parse(text: str) -> Wish:
 
 def _parse_part(words: list[str], said: dict[str, int], unknown: list[str]) -> None:
     """Understand the words between two commas."""
-    nouns = [
+    named = [
         (word, taste) for word in words for taste in TASTES if word in WORDS[taste].nouns.split()
     ]
     used = set()
-    for noun, taste in nouns:
-        if noun in used:
-            continue  # it was the adjective of another one: "light" in "light roast"
+    for noun, taste in named:
+        # In "light roast", light is what roast is, and no taste by itself.
+        if any(word != noun and _side(other, [noun]) for word, other in named):
+            continue
         others = [word for word in words if word != noun]
         side = _side(taste, others)
         degree = next((DEGREES[word] for word in others if word in DEGREES), MUCH)
