@@ -1,5 +1,8 @@
 //! Small indexes of every kind, and what they answer.
 
+// Each test crate uses a part of it.
+#![allow(dead_code)]
+
 use half::{bf16, f16};
 use vicinal_core::{Dtype, Index, Matrix, Metric, Params, Run, SearchOptions, check_metric};
 
@@ -48,6 +51,16 @@ impl Numbers {
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    /// From 0 up to, but not, 1.
+    pub fn uniform(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// About normal, by twelve uniforms.
+    pub fn normal(&mut self) -> f32 {
+        (0..12).map(|_| self.uniform()).sum::<f32>() - 6.0
     }
 }
 
