@@ -18,6 +18,9 @@ LOCKED := $(if $(CI),--locked)
 # The extension and the Rust checks link against the same interpreter, so that nothing compiles twice.
 export PYO3_PYTHON := $(BIN)/python
 
+# The kernels of the other architecture are read too, where its standard library is installed.
+OTHER_TARGETS := $(if $(filter x86_64,$(shell uname -m)),aarch64,x86_64)-unknown-linux-gnu
+
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml -o -name build.rs)
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
@@ -46,6 +49,10 @@ test: test-rust test-isa-quick test-python  ## every test, Rust and Python
 lint: $(STAMPS)/dev  ## formatting, clippy, rustdoc, ruff, mypy, stubs and the direction of imports
 	cargo fmt --all -- --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@for target in $(OTHER_TARGETS); do \
+	    if test -d "$$(rustc --print target-libdir --target $$target)"; then echo "== clippy for $$target"; \
+	        cargo clippy $(LOCKED) --target $$target -p vicinal-kernels -p vicinal-core --all-targets -- -D warnings || exit; \
+	    else echo "== $$target is not installed (rustup target add $$target): its kernels go unread"; fi; done
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --document-private-items --quiet
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,7 +72,7 @@ hooks: $(STAMPS)/dev  ## let git run the quick half of lint before each commit
 
 .PHONY: test-rust
 test-rust:  ## the Rust tests; every kernel this machine has against the scalar reference
-	cargo test $(LOCKED) --workspace --exclude vicinal-python
+	cargo test $(LOCKED) --no-fail-fast --workspace --exclude vicinal-python
 
 .PHONY: test-python
 test-python: $(STAMPS)/dev  ## the Python tests (PYTEST_ARGS="tests/recall -k l2")
