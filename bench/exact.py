@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vicinal.bench.results import Row
 
 NONE = "-"
+# Exact search reads no links: the cheapest graph will do.
+GRAPHLESS = "vicinal_exact:M=4:ef_construction=8"
 
 
 def limits() -> tuple[float, float]:
@@ -62,7 +64,7 @@ def table(results: Results, single: bool, limit: tuple[float, float]) -> list[st
     for row in results.rows:
         speed = row.qps(1, 0.9)
         if row.error or speed is None:
-            lines.append(f"| {results.data['name']} | {row.label} | {NONE} | {NONE} | {NONE} |")
+            lines.append(f"| {results.data['name']} | {_name(row)} | {NONE} | {NONE} | {NONE} |")
             continue
         ratio = row.ratio(peer, 1, 0.9) if peer else None
         # The least time for a query: arithmetic alone in a batch, reading too when it is alone.
@@ -72,10 +74,14 @@ def table(results: Results, single: bool, limit: tuple[float, float]) -> list[st
         # Integers multiply faster than float32; what they could reach is not measured here.
         share = f"{100 * speed.median * max(bounds):.0f}%" if _bytes(row) == 4 or single else NONE
         lines.append(
-            f"| {results.data['name']}, {'single' if single else 'batch'} | {row.label} "
+            f"| {results.data['name']}, {'single' if single else 'batch'} | {_name(row)} "
             f"| {speed.median:,.0f} | {f'{ratio.median:.2f}' if ratio else NONE} | {share} |"
         )
     return lines
+
+
+def _name(row: Row) -> str:
+    return f"{row.adapter} {row.settings['dtype']}" if row.own else row.label
 
 
 def _bytes(row: Row) -> int:
@@ -104,14 +110,16 @@ def main() -> None:
     for name in options.sets or list(sets()) or list(GENERATED):
         data = workload(name, options.metric, options.rows)
         integers = data.base.dtype.kind == "u" and data.metric != "cosine"
-        own = "vicinal_exact,vicinal_exact:dtype=u8" if integers else "vicinal_exact"
+        own = [GRAPHLESS, *([f"{GRAPHLESS}:dtype=u8"] if integers else [])]
         for single in (False, True):
             settings = Settings(
                 threads=[1], rounds=options.rounds, single=single, clock=options.clock
             )
+            # Without an index all vectors are looked over at each call: nothing for one query.
+            names = [*own, *([] if single else ["vicinal_knn"]), "faiss_flat"]
             results = run_benchmark(
                 data,
-                parse(f"{own},faiss_flat"),
+                parse(",".join(names)),
                 settings,
                 RESULTS / "exact" / Path(name).stem.replace(":", "-"),
                 environment=options.environment,

@@ -34,7 +34,7 @@ def results(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Re
     """Vicinal in two settings, a peer where it is installed, and two that fail."""
     folder = tmp_path_factory.mktemp("bench")
     workload = Workload("tiny", vectors[:2_000], vectors[2_000:], "l2")
-    names = ["vicinal", "vicinal_exact", *(["hnswlib"] if HAVE_HNSWLIB else [])]
+    names = ["vicinal", "vicinal_knn", *(["hnswlib"] if HAVE_HNSWLIB else [])]
     seats = [Seat(Contender(name), OWN_PYTHON) for name in names]
     seats += [
         Seat(Contender("vicinal", {"M": 8, "dtype": "u8"}), OWN_PYTHON),
@@ -48,7 +48,7 @@ def results(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Re
 
 def test_every_contender_has_a_row(results: Results) -> None:
     labels = [row.label for row in results.rows]
-    assert labels[:2] == ["vicinal", "vicinal_exact"]
+    assert labels[:2] == ["vicinal", "vicinal_knn"]
     assert "vicinal M=8 dtype=u8" in labels
     for row in results.rows:
         if row.label in ("annoy", "vicinal dtype=i8"):
@@ -79,7 +79,7 @@ def test_curves_rise_and_every_round_timed_every_point(results: Results) -> None
 
 
 def test_exact_search_is_exact_and_graphs_count_their_work(results: Results) -> None:
-    exact, graph = results.row("vicinal_exact"), results.row("vicinal")
+    exact, graph = results.row("vicinal_knn"), results.row("vicinal")
     assert exact is not None
     assert graph is not None
     assert [step.recall for step in exact.steps] == [1.0]

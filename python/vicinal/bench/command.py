@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vicinal.bench.data import Workload, generate, load
-from vicinal.bench.peers import ADAPTERS, parse
+from vicinal.bench.peers import PEERS, parse
 from vicinal.bench.report import markdown
 from vicinal.bench.results import Results, Settings
 from vicinal.bench.session import run_benchmark, write
@@ -30,7 +30,7 @@ def bench(
         str,
         typer.Option(
             metavar="NAMES",
-            help=f"Peers, parted by commas: {', '.join(n for n in ADAPTERS if n != 'vicinal')}; a "
+            help=f"Peers, parted by commas: {', '.join(PEERS)}; a "
             "library's name for all of its rows; all; none. Settings follow after colons: "
             "hnswlib:M=32.",
         ),

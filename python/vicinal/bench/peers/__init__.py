@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .hnsw import FaissFlat, FaissHnsw, FaissSq8, Hnswlib, USearch, USearchBf16, USearchI8, Voyager
 from .others import Annoy, Scann, Svs, SvsLvq, Symqg, Vsag
-from .own import Vicinal, VicinalExact
+from .own import Vicinal, VicinalExact, VicinalKnn
 
 if TYPE_CHECKING:
     from .base import Adapter
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ADAPTERS: dict[str, type[Adapter]] = {
     "vicinal": Vicinal,
     "vicinal_exact": VicinalExact,
+    "vicinal_knn": VicinalKnn,
     "hnswlib": Hnswlib,
     "faiss_hnsw": FaissHnsw,
     "faiss_sq8": FaissSq8,
@@ -31,6 +32,8 @@ ADAPTERS: dict[str, type[Adapter]] = {
     "symqg": Symqg,
     "vsag": Vsag,
 }
+
+PEERS = tuple(name for name, kind in ADAPTERS.items() if kind.family != "vicinal")
 
 # A library's own name stands for all of its rows.
 ALIASES = {"scalable-vs": "svs", "rabitqlib": "symqg", "pyvsag": "vsag", "faiss-cpu": "faiss"}
@@ -90,7 +93,7 @@ def parse(text: str) -> list[Contender]:
 def _expand(name: str) -> list[str]:
     name = ALIASES.get(name.lower(), name.lower())
     if name == "all":
-        return [adapter for adapter, kind in ADAPTERS.items() if kind.family != "vicinal"]
+        return list(PEERS)
     if name in ADAPTERS:
         return [name]
     rows = [adapter for adapter, kind in ADAPTERS.items() if kind.family == name]

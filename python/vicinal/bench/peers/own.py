@@ -52,12 +52,29 @@ class Vicinal(Adapter):
 
 
 class VicinalExact(Vicinal):
-    """``vicinal.knn``: exact search without an index."""
+    """The exact search of ``vicinal.Index``."""
+
+    efforts = (1,)
+    effort_name = "(exact)"
+    note = "exact; the build is that of the graph, which it does not use"
+
+    def search(self, Q: Vectors, k: int, threads: int) -> Ids:
+        return np.asarray(self.index.search(Q, k=k, exact=True, threads=threads).ids)
+
+    def search_one(self, q: Vectors, k: int) -> Ids:
+        return np.asarray(self.index.search(q, k=k, exact=True, threads=1).ids)
+
+    def counters(self, Q: Vectors, k: int) -> dict[str, float]:
+        return {}
+
+
+class VicinalKnn(Vicinal):
+    """``vicinal.knn``: exact search without an index, which looks all vectors over at each call."""
 
     settings = {"dtype": "f32"}
     efforts = (1,)
     effort_name = "(exact)"
-    note = "exact, batched"
+    note = "exact, without an index"
 
     def build(self, X: Vectors, threads: int) -> None:
         self.X = np.array(X)
