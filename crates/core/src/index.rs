@@ -154,7 +154,11 @@ impl Index {
     pub fn get(&self, ids: &[i64]) -> Result<Vec<u8>> {
         let slots = self.slots();
         let row_bytes = self.params.dtype.row_bytes(self.params.dim);
-        let mut out = vec![0; ids.len() * row_bytes];
+        let too_many = || Error::OutOfMemory(format!("{} vectors of {row_bytes} bytes", ids.len()));
+        let length = ids.len().checked_mul(row_bytes).ok_or_else(too_many)?;
+        let mut out = Vec::new();
+        out.try_reserve_exact(length).map_err(|_| too_many())?;
+        out.resize(length, 0);
         for (&id, row) in ids.iter().zip(out.chunks_exact_mut(row_bytes)) {
             let slot = self.ids.slot(id, slots).ok_or(Error::NotFound { id })?;
             // SAFETY: slots of the index were written.
