@@ -13,7 +13,7 @@ EXAMPLES = """\b
 Examples:
   vicinal demo
   vicinal demo --shops 10_000_000
-  vicinal demo --ask "very cheap, no music, big sockets, dogs"
+  vicinal demo --ask "very cheap, no music, many sockets, dogs"
 """
 
 

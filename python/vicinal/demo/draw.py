@@ -256,10 +256,11 @@ def subtitle(figures: dict[str, Any]) -> str:
 
 def law(figures: dict[str, Any]) -> str:
     """Say what follows from it."""
-    more = figures["law"]["ask_visits_per_doubling"]
+    fitted = figures["law"]
     return (
-        "When the city doubles, visiting every shop takes twice as long; asking the way visits "
-        f"{more:.0f} shops more. Linear against logarithmic."
+        f"When the city doubles, visiting every shop takes {fitted['walk_factor']:.1f} times as "
+        f"long, and asking the way visits {fitted['ask_visits']:.0f} shops more: linear against "
+        "logarithmic."
     )
 
 

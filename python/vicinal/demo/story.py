@@ -128,7 +128,7 @@ def run(
         "growth": [asdict(stage) for stage in stages],
         "law": law(stages),
     }
-    tell.growth(stages, QUESTIONS, K, figures["law"]["ask_visits_per_doubling"])
+    tell.growth(stages, QUESTIONS, K, draw.law(figures))
     figures["files"] = _leave(tell, output, city, streets, figures)
     figures["commands"] = _commands(output)
     figures["seconds"] = round(time.perf_counter() - began, 1)
@@ -137,20 +137,25 @@ def run(
 
 
 def law(stages: list[Stage]) -> dict[str, float]:
-    """Fit how both ways grow, by least squares over all sizes.
+    """Fit how both ways grow when the city doubles, by least squares over the sizes measured.
 
     Returns
     -------
     dict
-        ``walk_exponent``: the time of the walk grows as the shops to this power.
-        ``ask_visits_per_doubling``: shops more that asking visits when the city doubles.
+        ``walk_factor``: the walk takes so many times as long; over sizes from 10,000, if there are
+        two: below, the call itself counts.
+        ``ask_visits``: asking visits so many shops more.
     """
     doublings = np.log2([stage.shops for stage in stages])
-    walk = np.polyfit(doublings, np.log2([stage.walk_seconds for stage in stages]), 1)
     asked = np.polyfit(doublings, [stage.ask_visits for stage in stages], 1)
+    large = [stage for stage in stages if stage.shops >= 10_000]
+    if len(large) < 2:
+        large = stages
+    times = np.log2([stage.walk_seconds for stage in large])
+    walk = np.polyfit(np.log2([stage.shops for stage in large]), times, 1)
     return {
-        "walk_exponent": round(float(walk[0]), 3),
-        "ask_visits_per_doubling": round(float(asked[0]), 1),
+        "walk_factor": round(float(2 ** walk[0]), 2),
+        "ask_visits": round(float(asked[0]), 1),
     }
 
 

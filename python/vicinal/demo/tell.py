@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WALK, ASK = "blue", "dark_orange3"
 # A terminal this wide has room for the neighbourhoods.
 WIDE = 112
+# With less of the processor than this, times are said to be doubtful.
+IDLE = 0.8
 
 
 class Teller:
@@ -95,7 +97,7 @@ class Teller:
             )
         self.out.print(table)
 
-    def growth(self, stages: list[Stage], questions: int, k: int, more: float) -> None:
+    def growth(self, stages: list[Stage], questions: int, k: int, law: str) -> None:
         """Tell how both grow."""
         self.chapter(
             "And as the city grows?", f"Medians of {questions} other wishes, asked one at a time."
@@ -117,10 +119,12 @@ class Teller:
                 ratio(stage.walk_seconds / stage.ask_seconds),
             )
         self.out.print(table)
-        self.out.print(
-            f"When the city doubles, the walk gets twice as long; asking visits {more:.0f} shops "
-            "more. The one grows linearly, the other logarithmically."
-        )
+        self.out.print(law)
+        if stages[-1].processor_share < IDLE:
+            self.out.print(
+                "Other programs keep this machine busy: the walk had the processor "
+                f"{stages[-1].processor_share:.0%} of its time, so it looks slower than it is."
+            )
 
     def end(self, figures: dict[str, Any]) -> None:
         """Tell what is left, and what to do with it."""

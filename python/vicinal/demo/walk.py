@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vicinal.result import SearchResult
 
 # Thirty-two small numbers lie in few directions: fewer links than usual are enough.
-M, EF_CONSTRUCTION, EF_SEARCH = 16, 80, 64
+M, EF_CONSTRUCTION, EF_SEARCH = 12, 80, 64
 K = 10
 QUESTIONS = 300
 # Walks through a large city are timed for so many seconds, but so many of them at least.
@@ -42,6 +42,9 @@ class Stage:
         Share of the true ten nearest that asking finds, over all questions.
     build_seconds : float
         Time spent on the index so far.
+    processor_share : float
+        Share of the walks' time in which the processor was ours; much below 1, other programs made
+        them longer than they are.
     """
 
     shops: int
@@ -51,6 +54,7 @@ class Stage:
     ask_visits: int
     recall: float
     build_seconds: float
+    processor_share: float
 
 
 def sizes(shops: int) -> list[int]:
@@ -97,25 +101,29 @@ def _measure(index: Index, questions: NDArray[np.uint8], threads: int, built: fl
     assert found.counters is not None
     assert every.counters is not None
     hits = sum(np.isin(*pair).sum() for pair in zip(found.ids, true.ids, strict=True))
+    walk_seconds, share = _median_time(index, questions, exact=True)
+    ask_seconds, _ = _median_time(index, questions, exact=False)
     return Stage(
         shops=len(index),
-        walk_seconds=_median_time(index, questions, exact=True),
-        ask_seconds=_median_time(index, questions, exact=False),
+        walk_seconds=walk_seconds,
+        ask_seconds=ask_seconds,
         walk_visits=int(every.counters.distance_evaluations),
         ask_visits=int(np.median(found.counters.distance_evaluations)),
         recall=float(hits / true.ids.size),
         build_seconds=built,
+        processor_share=share,
     )
 
 
-def _median_time(index: Index, questions: NDArray[np.uint8], *, exact: bool) -> float:
-    """Time questions one by one, as long as patience lasts."""
+def _median_time(index: Index, questions: NDArray[np.uint8], *, exact: bool) -> tuple[float, float]:
+    """Time questions one by one while patience lasts: the median, and the processor's share."""
     ask(index, questions[0], exact=exact)  # the first finds cold caches
     times: list[float] = []
+    worked = time.process_time()
     for question in questions:
         began = time.perf_counter()
         ask(index, question, exact=exact)
         times.append(time.perf_counter() - began)
         if len(times) >= ENOUGH and sum(times) > PATIENCE:
             break
-    return statistics.median(times)
+    return statistics.median(times), min(1.0, (time.process_time() - worked) / sum(times))
