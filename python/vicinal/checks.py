@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 #: More threads than any machine has cores only cost memory.
 MAX_THREADS = 1024
 
-#: As many neighbours as an index can hold vectors.
-MAX_K = 2**31 - 1
+#: An answer holds k places whether or not they are filled: more than this can only be a slip.
+MAX_K = 100_000_000
+
+#: The longest candidate list: as many as an index can hold vectors.
+MAX_EF = 2**31 - 1
 
 
 def integer(name: str, value: Any, low: int, high: int) -> int:

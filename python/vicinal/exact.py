@@ -35,7 +35,7 @@ def knn(
     Q : array-like, shape (m, dim) or (dim,)
         The queries.
     k : int
-        How many neighbours; when X has fewer rows, all of them.
+        How many neighbours, 1 to 100,000,000; when X has fewer rows, all of them.
     metric : {"l2", "sqeuclidean", "cosine", "ip", "hamming", "jaccard"}
         See `Index`. With packed bits, hamming and jaccard count all 8 bits of each byte.
     dtype : {"f32", "f16", "bf16", "i8", "u8", "bits"}, optional

@@ -218,7 +218,7 @@ class Index:
         Q : array-like, shape (n, dim) or (dim,)
             Queries, as in `add`. One query gives results of one dimension.
         k : int
-            How many neighbours; an index of fewer vectors gives all of them.
+            How many neighbours, 1 to 100,000,000; an index of fewer vectors gives all of them.
         ef_search : int
             Candidates kept during the walk, raised to `k` when lower. More find the true neighbours
             more surely, and take longer about in proportion.
@@ -245,8 +245,8 @@ class Index:
         # A walk may take 20 µs: what the common case needs no check for gets none.
         if type(k) is not int or not 0 < k <= checks.MAX_K:
             k = checks.integer("k", k, 1, checks.MAX_K)
-        if type(ef_search) is not int or not 0 < ef_search <= checks.MAX_K:
-            ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_K)
+        if type(ef_search) is not int or not 0 < ef_search <= checks.MAX_EF:
+            ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         if threads != 0 or threads is False:
             threads = checks.threads(threads)
         if exact is not False or counters is not False:
@@ -277,7 +277,7 @@ class Index:
             ones are, and the rates of both ways.
         """
         k = checks.integer("k", k, 1, checks.MAX_K)
-        ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_K)
+        ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         queries = np.atleast_2d(query_rows(Q, self.dim, self.dtype))
         return measure(self, queries, k, ef_search, checks.threads(threads))
 

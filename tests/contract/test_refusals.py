@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +11,6 @@ from numpy.testing import assert_array_equal
 
 import vicinal
 from vicinal import DuplicateIdError, InvalidInputError, InvalidTypeError, NotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DIM = 4
 GOOD = np.arange(20, dtype=np.float32).reshape(5, DIM) + 1
@@ -27,18 +22,12 @@ def spoiled(row: int, component: int, value: float, dtype: Any = np.float32) -> 
     return rows
 
 
-def nulls(array: Any, mask: list[bool]) -> Any:
-    return pa.FixedSizeListArray.from_arrays(array, DIM, mask=pa.array(mask))
-
-
 class Broken:
     """An array of a library that can't give its data away, as a tensor on a GPU."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise RuntimeError("can't convert cuda:0 device type tensor to numpy")
 
-
-FLAT = pa.array(GOOD[:3].ravel())
 
 #: Rows, the error, what its message says; rows and queries are judged alike.
 VALUES: dict[str, tuple[Any, type[Exception], str]] = {
@@ -94,7 +83,11 @@ VALUES: dict[str, tuple[Any, type[Exception], str]] = {
         r"row 2 has masked elements; fill or drop",
     ),
     "a tensor elsewhere": (Broken(), InvalidTypeError, r"a Broken can't be read.*cuda:0"),
-    "null list": (nulls(FLAT, [False, True, False]), InvalidInputError, r"row 1 is null"),
+    "null list": (
+        pa.array([[1, 2, 3, 4], None, [1, 2, 3, 4]], pa.list_(pa.float32(), DIM)),
+        InvalidInputError,
+        r"row 1 is null",
+    ),
     "null component": (
         pa.FixedSizeListArray.from_arrays(pa.array([*range(9), None, 1, 2], pa.float32()), DIM),
         InvalidInputError,
@@ -157,36 +150,43 @@ def test_almost_zero_vectors_have_no_direction_either() -> None:
         vicinal.Index(2, "cosine").add([[1.0, 0.0], [1e-20, 0.0]])
 
 
+CHANGED: list[tuple[str, float, str]] = [
+    ("u8", 256, r"row 2, component 1 is 256.*u8 holds the integers from 0 to 255"),
+    ("u8", -1, r"row 2, component 1 is -1"),
+    ("i8", 128, r"row 2, component 1 is 128.*i8 holds the integers from -128 to 127"),
+    ("i8", -129, r"row 2, component 1 is -129"),
+    ("i8", 0.5, r"row 2, component 1 is 0\.5.*choose dtype='f32'"),
+    ("u8", np.nan, r"row 2, component 1 is nan"),
+    ("u8", np.inf, r"row 2, component 1 is inf"),
+    ("u8", 2.0**60, r"row 2, component 1 is 1\.?15292"),
+    ("f16", 70_000, r"row 2, component 1 is 70000.*beyond what f16 holds \(±65504"),
+    ("f16", -(2.0**40), r"row 2, component 1 is -1099511"),
+    ("bf16", 1e39, r"row 2, component 1 is 1e\+39, beyond"),
+]
+
+
+def holds(source: type[Any], value: float) -> bool:
+    """Whether an array of ``source`` can have the value at all."""
+    if source is np.int64:
+        return np.isfinite(value) and value == int(value) and abs(value) < 2**63
+    return source is np.float64 or not 1e38 < abs(value) < np.inf
+
+
 @pytest.mark.parametrize(
-    ("dtype", "value", "message"),
+    ("source", "dtype", "value", "message"),
     [
-        ("u8", 256, r"row 2, component 1 is 256.*u8 holds the integers from 0 to 255"),
-        ("u8", -1, r"row 2, component 1 is -1"),
-        ("i8", 128, r"row 2, component 1 is 128.*i8 holds the integers from -128 to 127"),
-        ("i8", -129, r"row 2, component 1 is -129"),
-        ("i8", 0.5, r"row 2, component 1 is 0\.5.*choose dtype='f32'"),
-        ("u8", np.nan, r"row 2, component 1 is nan"),
-        ("u8", np.inf, r"row 2, component 1 is inf"),
-        ("u8", 2.0**64, r"row 2, component 1 is 1\.8446744"),
-        ("f16", 70_000, r"row 2, component 1 is 70000.*beyond what f16 holds \(±65504"),
-        ("f16", -1e30, r"row 2, component 1 is -1e\+30"),
-        ("bf16", 1e39, r"row 2, component 1 is 1e\+39, beyond"),
+        (source, *case)
+        for case in CHANGED
+        for source in (np.float64, np.float32, np.int64)
+        if holds(source, case[1])
     ],
 )
-@pytest.mark.parametrize("source", [np.float64, np.float32, np.int64])
 def test_values_that_would_change_are_refused(
-    dtype: str, value: float, message: str, source: Any
+    source: type[Any], dtype: str, value: float, message: str
 ) -> None:
-    if source is np.int64 and not (value == value // 1 and abs(value) < 2**63):
-        pytest.skip("no integer")
-    if source is np.float32 and abs(value) > 1e38 and np.isfinite(value):
-        pytest.skip("no float32")
-    rows = spoiled(2, 1, value, source)
-    if source is np.float32:
-        message = message.replace(r"-1e\+30", r"-1").replace(r"\.8446744", r"\.844674")
     index = vicinal.Index(DIM, dtype=dtype)
     with pytest.raises(InvalidInputError, match=message):
-        index.add(rows)
+        index.add(spoiled(2, 1, value, source))
     assert len(index) == 0
 
 
@@ -280,128 +280,3 @@ def test_ids_that_are_not_there_are_not_found() -> None:
         index.get([0.5])
     with pytest.raises(InvalidInputError, match="one dimension"):
         index.get([[0]])
-
-
-CONSTRUCTOR: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"dim": 0}, InvalidInputError, r"dim must be from 1 to 65,536, not 0"),
-    ({"dim": -1}, InvalidInputError, r"dim must be from 1 to 65,536, not -1"),
-    ({"dim": 65_537}, InvalidInputError, r"dim must be from 1 to 65,536, not 65,537"),
-    ({"dim": 2**70}, InvalidInputError, r"dim must be from 1 to 65,536"),
-    ({"dim": 4.0}, InvalidTypeError, r"dim must be an integer, not 4\.0 of type float"),
-    ({"dim": True}, InvalidTypeError, r"dim must be an integer, not True of type bool"),
-    ({"dim": "4"}, InvalidTypeError, r"dim must be an integer, not '4' of type str"),
-    ({"dim": None}, InvalidTypeError, r"dim must be an integer, not None"),
-    ({"dim": np.array([4, 4])}, InvalidTypeError, r"dim must be an integer"),
-    ({"metric": "L2"}, InvalidInputError, r'unknown metric "L2"; choose one of l2, sqeuclidean'),
-    ({"metric": 2}, InvalidTypeError, r"metric must be a string, not 2"),
-    ({"dtype": "float32"}, InvalidInputError, r"unknown dtype .float32.; choose one of f32, f16"),
-    ({"dtype": np.float32}, InvalidTypeError, r"dtype must be a string"),
-    (
-        {"metric": "l2", "dtype": "bits"},
-        InvalidInputError,
-        r'metric "l2" does not go with dtype "bits"',
-    ),
-    ({"metric": "hamming"}, InvalidInputError, r'metric "hamming" does not go with dtype "f32"'),
-    ({"M": 1}, InvalidInputError, r"M must be from 2 to 512, not 1"),
-    ({"M": 513}, InvalidInputError, r"M must be from 2 to 512, not 513"),
-    ({"M": 16.0}, InvalidTypeError, r"M must be an integer"),
-    ({"ef_construction": 0}, InvalidInputError, r"ef_construction must be from 1 to 100,000"),
-    ({"seed": -1}, InvalidInputError, r"seed must be from 0"),
-    ({"seed": 2**64}, InvalidInputError, r"seed must be from 0"),
-    ({"seed": None}, InvalidTypeError, r"seed must be an integer"),
-    ({"level_p": 0.0}, InvalidInputError, r"level_p must be above 0 and at most 0\.9, not 0"),
-    ({"level_p": 1.0}, InvalidInputError, r"level_p must be above 0 and at most 0\.9, not 1"),
-    ({"level_p": float("nan")}, InvalidInputError, r"level_p must be above 0"),
-    ({"level_p": "x"}, InvalidTypeError, r"level_p must be a number, not 'x'"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "error", "message"), CONSTRUCTOR)
-def test_bad_parameters_are_refused(
-    arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        vicinal.Index(**{"dim": DIM, **arguments})
-
-
-@pytest.mark.parametrize("dim", [1, 65_536])
-def test_the_smallest_and_largest_dimension_work(dim: int) -> None:
-    index = vicinal.Index(dim, dtype="u8")
-    index.add(np.eye(3, dim, dtype=np.uint8) * 255)
-    assert index.search(np.eye(1, dim, dtype=np.uint8) * 255, 1).ids == [[0]]
-
-
-SEARCH: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"k": 0}, InvalidInputError, r"k must be from 1 to 2,147,483,647, not 0"),
-    ({"k": -3}, InvalidInputError, r"k must be from 1 .*, not -3"),
-    ({"k": 2**31}, InvalidInputError, r"k must be from 1"),
-    ({"k": 2**80}, InvalidInputError, r"k must be from 1"),
-    ({"k": 1.0}, InvalidTypeError, r"k must be an integer, not 1\.0"),
-    ({"k": True}, InvalidTypeError, r"k must be an integer, not True"),
-    ({"k": None}, InvalidTypeError, r"k must be an integer, not None"),
-    ({"ef_search": 0}, InvalidInputError, r"ef_search must be from 1 .*, not 0"),
-    ({"ef_search": "64"}, InvalidTypeError, r"ef_search must be an integer"),
-    ({"threads": -1}, InvalidInputError, r"threads must be from 0 to 1,024, not -1"),
-    ({"threads": 10**6}, InvalidInputError, r"threads must be from 0 to 1,024"),
-    ({"threads": 1.5}, InvalidTypeError, r"threads must be an integer"),
-    ({"threads": False}, InvalidTypeError, r"threads must be an integer, not False"),
-    ({"exact": 1}, InvalidTypeError, r"exact must be True or False, not 1"),
-    ({"counters": "yes"}, InvalidTypeError, r"counters must be True or False, not 'yes'"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "error", "message"), SEARCH)
-def test_bad_search_arguments_are_refused(
-    arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    index = vicinal.Index(DIM)
-    index.add(GOOD)
-    calls: list[Callable[..., Any]] = [index.search]
-    if not arguments.keys() & {"exact", "counters"}:
-        calls.append(index.measure_recall)
-        if "ef_search" not in arguments:
-            calls.append(lambda Q, **given: vicinal.knn(GOOD, Q, **given))
-        if "threads" in arguments:
-            calls.append(index.add)
-    for call in calls:
-        with pytest.raises(error, match=message):
-            call(GOOD, **arguments)
-    assert len(index) == 5
-
-
-def test_numbers_of_numpy_are_as_good_as_python_s() -> None:
-    index = vicinal.Index(np.int32(DIM), M=np.uint8(8), seed=np.int64(3), level_p=np.float32(0.5))
-    assert (index.dim, index.M, index.seed, index.level_p) == (4, 8, 3, 0.5)
-    index.add(GOOD, threads=np.int8(1))
-    found = index.search(GOOD, np.int64(2), ef_search=np.uint16(9), exact=np.True_)  # type: ignore[arg-type]
-    assert found.ids.shape == (5, 2)
-
-
-def test_asking_for_more_than_memory_holds_is_an_error_not_a_crash() -> None:
-    index = vicinal.Index(DIM)
-    index.add(GOOD)
-    queries = np.broadcast_to(GOOD[0], (1_000_000, DIM)).copy()
-    for exact in (False, True):
-        with pytest.raises((vicinal.OutOfMemoryError, MemoryError), match=r"memory"):
-            index.search(queries, 2**31 - 1, exact=exact)
-    # However large, ef_search is no more than the vectors there are.
-    assert index.search(GOOD, 2, ef_search=2**31 - 1).ids.shape == (5, 2)
-
-
-@pytest.mark.parametrize("progress", [1, "yes", [], 0])
-def test_progress_is_a_flag_or_a_function(progress: Any) -> None:
-    with pytest.raises(InvalidTypeError, match=r"progress must be True, False or a function"):
-        vicinal.Index(DIM).add(GOOD, progress=progress)
-
-
-@pytest.mark.parametrize("bad", [GOOD[0], GOOD[None], 3.0])
-def test_knn_wants_rows_in_two_dimensions(bad: Any) -> None:
-    with pytest.raises(InvalidInputError, match=r"X must have the shape \(n, dim\), not \("):
-        vicinal.knn(bad, GOOD)
-
-
-def test_an_index_is_saved_not_pickled() -> None:
-    index = vicinal.Index(DIM)
-    for copied in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(InvalidTypeError, match=r"save\(\) it, and open"):
-            copied(index)
