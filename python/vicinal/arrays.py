@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vicinal.arrow import first_row, lists_as_rows
 from vicinal.errors import InvalidInputError, InvalidTypeError
 
 Array: TypeAlias = NDArray[Any]
@@ -31,6 +32,8 @@ QUERY = {name: STORED["f32" if name in ("f16", "bf16") else name] for name in ST
 
 #: Components that a vector may have.
 MAX_DIM = 65_536
+
+PACK = "; np.packbits(X, axis=-1) packs bools"
 
 #: Elements converted at a time where a conversion needs copies to check itself.
 BLOCK = 1 << 20
@@ -55,10 +58,10 @@ def query_rows(values: ArrayLike, dim: int, dtype: str) -> Array:
 def to_array(values: ArrayLike, name: str) -> Array:
     """``values`` as a numeric array of any dtype and stride, without a copy where possible."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        row = _first_row(np.ma.getmaskarray(values))
+        row = first_row(np.ma.getmaskarray(values))
         raise InvalidInputError(f"{name}: row {row} has masked elements; fill or drop them")
     if type(values).__module__.partition(".")[0] == "pyarrow":
-        values = _from_arrow(values, name)
+        values = lists_as_rows(values, name)
     array = _read(values, name)
     if array.dtype.kind in "fiub":
         return array
@@ -109,9 +112,8 @@ def row_width(dim: int, dtype: str) -> int:
 def _shaped(array: Array, dim: int, dtype: str, name: str) -> Array:
     """``array`` if its shape is (dim,) or (n, dim); bools for bits are packed."""
     if array.shape == (0,):
-        array = array.reshape(0, dim).astype(
-            bool if dtype == "bits" else array.dtype
-        )  # an empty list
+        kind = bool if dtype == "bits" else array.dtype  # an empty list has no kind of its own
+        array = array.reshape(0, dim).astype(kind)
     if array.ndim not in (1, 2):
         raise InvalidInputError(
             f"{name} must have the shape (n, {dim}) or ({dim},), not {array.ndim} dimensions "
@@ -126,12 +128,7 @@ def _shaped(array: Array, dim: int, dtype: str, name: str) -> Array:
             )
         width = dim if array.dtype.kind == "b" else row_width(dim, dtype)
     if array.shape[-1] != width:
-        unit = "packed bytes" if width != dim else "components"
-        hint = (
-            "; np.packbits(X, axis=-1) packs them"
-            if width != dim and array.shape[-1] == dim
-            else ""
-        )
+        unit, hint = ("components", "") if width == dim else ("packed bytes", PACK)
         raise InvalidInputError(
             f"{name} have {array.shape[-1]:,} {unit} each, not {width:,} (dim={dim}){hint}"
         )
@@ -183,9 +180,8 @@ def _to_bf16(rows: NDArray[np.float32]) -> NDArray[np.uint16]:
     for start in range(0, len(rows), step):
         bits = rows[start : start + step].view(np.uint32)
         rounded = bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
-        rounded[(bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)] = (
-            0x7FC00000  # NaN stays NaN
-        )
+        nan = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
+        rounded[nan] = 0x7FC00000  # or the carry would make it a number
         converted[start : start + step] = rounded >> np.uint32(16)
     return converted
 
@@ -207,53 +203,17 @@ def _read(values: Any, name: str) -> Array:
         raise _unreadable(values, name, error) from error
 
 
-def _from_arrow(values: Any, name: str) -> Any:
-    """The rows of a pyarrow array of lists, which numpy would make an array of objects."""
-    if hasattr(values, "combine_chunks"):
-        values = values.combine_chunks()
-    values = getattr(values, "storage", values)  # a tensor extension's lists
-    if not hasattr(values, "null_count"):
-        raise InvalidTypeError(
-            f"{name}: pass one column of the table, not a {type(values).__name__}"
-        )
-    if values.null_count:
-        raise InvalidInputError(
-            f"{name}: row {_first_row(values.is_null().to_numpy(False))} is null; drop it"
-        )
-    if not hasattr(values, "flatten") or not hasattr(values, "value_lengths"):
-        return values
-    lengths = values.value_lengths().to_numpy(zero_copy_only=False)
-    if (uneven := lengths != lengths[:1]).any():
-        raise InvalidInputError(
-            f"{name}: row {_first_row(uneven)} has {lengths[uneven][0]} components, "
-            f"row 0 has {lengths[0]}"
-        )
-    flat = values.flatten()
-    if flat.null_count:
-        nulls = flat.is_null().to_numpy(False).reshape(len(lengths), -1)
-        raise InvalidInputError(
-            f"{name}: row {_first_row(nulls)} has a null component; fill or drop it"
-        )
-    width = int(lengths[0]) if len(lengths) else 0
-    return flat.to_numpy(zero_copy_only=False).reshape(len(lengths), width) if width else flat
-
-
 def _unreadable(values: Any, name: str, error: Exception) -> InvalidTypeError | InvalidInputError:
     """Why numpy could not read ``values``: rows of different lengths, or something foreign."""
     if isinstance(values, (list, tuple)) and isinstance(error, ValueError):
-        sizes = [np.size(row) if not isinstance(row, (list, tuple)) else len(row) for row in values]
-        for row, size in enumerate(sizes):
-            if size != sizes[0]:
-                return InvalidInputError(
-                    f"{name}: row {row} has {size} components, row 0 has {sizes[0]}"
-                )
+        sizes = [len(row) if isinstance(row, (list, tuple)) else np.size(row) for row in values]
+        if (uneven := np.array(sizes) != sizes[0]).any():
+            row = first_row(uneven)
+            return InvalidInputError(
+                f"{name}: row {row} has {sizes[row]} components, row 0 has {sizes[0]}"
+            )
         return InvalidInputError(f"{name} can't be read as an array: {error}")
     return InvalidTypeError(f"{name}: a {type(values).__name__} can't be read as an array: {error}")
-
-
-def _first_row(bad: Array) -> int:
-    """The first row (first axis) with anything true in it."""
-    return int(np.argmax(np.asarray(bad).reshape(len(bad), -1).any(axis=1)))
 
 
 def _place(bad: Array, what: str, start: int = 0) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,14 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     if not low <= number <= high:
         raise InvalidInputError(f"{name} must be from {low:,} to {high:,}, not {number:,}")
     return number
+
+
+def number(name: str, value: Any) -> float:
+    """``value`` as a float."""
+    try:
+        return float("no" if isinstance(value, (bool, np.bool_, str)) else value)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"{name} must be a number, not {described(value)}") from error
 
 
 def threads(value: Any) -> int:
@@ -75,7 +84,4 @@ def path(value: Any) -> str:
 
 def described(value: Any) -> str:
     """``value`` and its type, short enough for a message."""
-    shown = repr(value)
-    if len(shown) > 40 or "\n" in shown:
-        shown = "one"
-    return f"{shown} of type {type(value).__name__}"
+    return f"{reprlib.repr(value)} of type {type(value).__name__}"

@@ -10,7 +10,7 @@
     ├── CapacityError                             the index is full
     ├── OutOfMemoryError     (MemoryError)        memory can't hold what was asked for
     ├── ReadOnlyError                             a change to an index opened with ``mmap=True``
-    ├── ForkedError                               a process forked in the middle of an add
+    ├── ForkedError                               a process forked in the middle of an add or save
     ├── FormatError                               a file of another program, or of a newer Vicinal
     ├── CorruptionError                           a damaged file; names the file and the block
     ├── StorageError         (OSError)            the system failed to read or write; has ``errno``
@@ -79,7 +79,7 @@ class ReadOnlyError(VicinalError):
 
 
 class ForkedError(VicinalError):
-    """The process was forked while another thread added: the child's copy is half-written."""
+    """The process was forked while another thread added or saved: the child's copy is locked."""
 
 
 class FormatError(VicinalError):

@@ -90,8 +90,6 @@ class Index:
         seed: int = 0,
         level_p: float | None = None,
     ) -> None:
-        if level_p is not None and (isinstance(level_p, bool) or not hasattr(level_p, "__float__")):
-            raise InvalidTypeError(f"level_p must be a number, not {checks.described(level_p)}")
         self._hold(
             NativeIndex(
                 checks.integer("dim", dim, 1, MAX_DIM),
@@ -100,7 +98,7 @@ class Index:
                 checks.integer("M", M, 2, 512),
                 checks.integer("ef_construction", ef_construction, 1, 100_000),
                 checks.integer("seed", seed, 0, 2**64 - 1),
-                None if level_p is None else float(level_p),
+                None if level_p is None else checks.number("level_p", level_p),
             )
         )
 

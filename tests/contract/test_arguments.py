@@ -48,7 +48,9 @@ CONSTRUCTOR: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"level_p": 0.0}, InvalidInputError, r"level_p must be above 0 and at most 0\.9, not 0"),
     ({"level_p": 1.0}, InvalidInputError, r"level_p must be above 0 and at most 0\.9, not 1"),
     ({"level_p": float("nan")}, InvalidInputError, r"level_p must be above 0"),
-    ({"level_p": "x"}, InvalidTypeError, r"level_p must be a number, not 'x'"),
+    ({"level_p": "0.5"}, InvalidTypeError, r"level_p must be a number, not '0.5'"),
+    ({"level_p": True}, InvalidTypeError, r"level_p must be a number, not True"),
+    ({"level_p": [0.5]}, InvalidTypeError, r"level_p must be a number, not \[0\.5\]"),
 ]
 
 

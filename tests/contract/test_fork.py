@@ -1,4 +1,4 @@
-"""After a fork an index works in both processes, unless an add ran: then the child says so."""
+"""After a fork an index works in both processes, unless an add ran: then the child is told."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def work():
         try:
             call()
         except vicinal.ForkedError as error:
-            assert "forked while another thread was adding" in str(error)
+            assert "forked while another thread was adding to the index" in str(error)
         else:
             raise AssertionError("not refused")
     # Another index is as good as ever.

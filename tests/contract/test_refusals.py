@@ -98,7 +98,7 @@ VALUES: dict[str, tuple[Any, type[Exception], str]] = {
         InvalidInputError,
         r"row 2 has 1 components, row 0 has 4",
     ),
-    "a table": (pa.table({"a": [1.0]}), InvalidTypeError, r"pass one column"),
+    "a table": (pa.table({"a": [1.0]}), InvalidTypeError, r"pass one column, not a Table"),
 }
 
 

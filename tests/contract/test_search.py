@@ -101,6 +101,9 @@ def test_an_empty_index_answers_with_nothing(exact: bool) -> None:
     found = index.search([[1.0, 2.0, 3.0]], 2, exact=exact, counters=True)
     assert_array_equal(found.ids, [[-1, -1]])
     assert_array_equal(found.counts, [0])
+    assert found.counters is not None
+    assert_array_equal(found.counters.distance_evaluations, [0])
+    assert len(found.counters.hops_per_layer) == len(found.counters.evaluations_per_layer) == 1
     assert index.search([1.0, 2.0, 3.0], exact=exact).counts == 0
     assert len(index) == 0
     assert len(index.ids()) == 0

@@ -7,30 +7,31 @@ use pyo3::prelude::*;
 
 use crate::errors::ForkedError;
 
-/// Knows whether this process was forked while an add ran. The thread that ran it does not exist in
-/// the child, so its locks would never open, and what it was writing stays half-written.
+/// Knows whether this process was forked while a call held the writers' lock. The thread that held
+/// it does not exist in the child: the lock would never open, and what an add was writing stays
+/// half-written.
 #[derive(Default)]
 pub struct Writers {
     running: AtomicUsize,
     process: AtomicU32,
 }
 
-/// One running add.
+/// One running call that locks writers out.
 pub struct Writing<'a>(&'a Writers);
 
 impl Writers {
-    /// Refuses an index that the fork spoiled. While nobody adds, this is one load.
+    /// Refuses an index that the fork spoiled. While nobody holds the lock, this is one load.
     pub fn check(&self) -> PyResult<()> {
         if self.running.load(SeqCst) == 0 || self.process.load(SeqCst) == process::id() {
             return Ok(());
         }
         Err(ForkedError::new_err(
-            "this process was forked while another thread was adding to the index, whose copy here is \
-             half-written; open a saved file instead, or fork while nobody adds",
+            "this process was forked while another thread was adding to the index or saving it, so that \
+             the copy here is locked for good; open a saved file instead, or fork while no such call runs",
         ))
     }
 
-    /// Marks an add as running until the mark is dropped.
+    /// Marks a call as running until the mark is dropped.
     pub fn enter(&self) -> PyResult<Writing<'_>> {
         self.check()?;
         self.process.store(process::id(), SeqCst);

@@ -15,18 +15,19 @@ pub fn answer<'py>(py: Python<'py>, hits: Hits, single: bool) -> PyResult<Bound<
         return (ids, distances, hits.counts[0], counters).into_pyobject(py);
     }
     let counts: Vec<i64> = hits.counts.iter().map(|&count| i64::from(count)).collect();
-    let ids = table(py, hits.ids, hits.k);
-    let distances = table(py, hits.distances, hits.k);
+    let shape = (counts.len(), hits.k);
+    let (ids, distances) = (table(py, hits.ids, shape), table(py, hits.distances, shape));
     (ids, distances, PyArray1::from_vec(py, counts), counters).into_pyobject(py)
 }
 
 /// `(distance_evaluations, hops, reranked, evaluations_per_layer, hops_per_layer)`.
 fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<Bound<'py, PyTuple>> {
     let layers = counters.iter().map(|one| one.hops_per_layer.len().max(one.evaluations_per_layer.len())).max();
+    let layers = layers.unwrap_or(0);
     let column = |field: fn(&Counters) -> u64| -> Vec<i64> { counters.iter().map(|one| field(one) as i64).collect() };
     let layered = |field: fn(&Counters) -> &[u32]| -> Vec<i64> {
         let layer = |one, layer| field(one).get(layer).map_or(0, |&count| i64::from(count));
-        counters.iter().flat_map(|one| (0..layers.unwrap_or(0)).map(move |l| layer(one, l))).collect()
+        counters.iter().flat_map(|one| (0..layers).map(move |l| layer(one, l))).collect()
     };
     let columns = [column(|one| one.distance_evaluations), column(|one| one.hops), column(|one| one.reranked.into())];
     let tables = [layered(|one| &one.evaluations_per_layer), layered(|one| &one.hops_per_layer)];
@@ -36,12 +37,11 @@ fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<
         return PyTuple::new(py, totals.chain(rows).collect::<Result<Vec<_>, _>>()?);
     }
     let columns = columns.into_iter().map(|column| PyArray1::from_vec(py, column).into_any());
-    let tables = tables.into_iter().map(|rows| table(py, rows, layers.unwrap_or(0)).into_any());
+    let tables = tables.into_iter().map(|rows| table(py, rows, (counters.len(), layers)));
     PyTuple::new(py, columns.chain(tables).collect::<Vec<_>>())
 }
 
-fn table<T: numpy::Element>(py: Python<'_>, values: Vec<T>, columns: usize) -> Bound<'_, PyAny> {
-    let rows = values.len().checked_div(columns).unwrap_or(0);
-    let table = Array2::from_shape_vec((rows, columns), values).expect("the engine returns whole rows");
+fn table<T: numpy::Element>(py: Python<'_>, values: Vec<T>, shape: (usize, usize)) -> Bound<'_, PyAny> {
+    let table = Array2::from_shape_vec(shape, values).expect("the engine returns whole rows");
     PyArray::from_owned_array(py, table).into_any()
 }

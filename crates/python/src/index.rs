@@ -55,7 +55,7 @@ impl Index {
     /// Writes the index to a file.
     #[pyo3(signature = (path, /))]
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        self.writers.check()?;
+        let _locked = self.writers.enter()?;
         detached(py, || self.core.save(&path))
     }
 
@@ -134,7 +134,7 @@ impl Index {
         let ids = ids.as_ref().map(|ids| ids.as_slice()).transpose()?;
         let run = Run::new(threads);
         let cost = Cost::walk(matrix.rows, params.ef_construction, params);
-        let _writing = self.writers.enter()?;
+        let _locked = self.writers.enter()?;
         let work = || self.core.add(matrix, ids, &run);
         Ok(PyArray1::from_vec(py, watched(py, &run, cost, matrix.rows, progress, work)?))
     }
@@ -172,13 +172,13 @@ impl Index {
 
     /// The shape of the graph and the memory it takes, by name.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.writers.check()?;
+        let _locked = self.writers.enter()?;
         report::stats(py, &detached(py, || Ok(self.core.stats()))?)
     }
 
     /// What a full traversal found, by name.
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.writers.check()?;
+        let _locked = self.writers.enter()?;
         report::findings(py, detached(py, || Ok(self.core.verify()))?)
     }
 }
