@@ -10,7 +10,7 @@ use crate::flat;
 use crate::hnsw::{self, Found, Graph, Inserter, LevelLaw, Query, Scratch, Undo};
 use crate::ids::Ids;
 use crate::run::Run;
-use crate::types::{Counters, Hits, MAX_SLOTS, Matrix, Params, SearchOptions};
+use crate::types::{Counters, Hits, MAX_SLOTS, Matrix, Metric, Params, SearchOptions};
 use crate::vectors::{Vectors, check_queries, check_rows};
 
 /// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
@@ -185,7 +185,6 @@ impl Index {
         let slots = first..end as u32;
         self.vectors.reserve(end as usize)?;
         let undo = Undo::new(&self.graph, first);
-        let largest_norm = self.vectors.max_squared_norm();
         let mut newly_stored = false;
         let added = self.graph.lay_out(slots.clone(), &self.law).and_then(|()| {
             newly_stored = self.ids.write_batch(first, &batch)?;
@@ -201,7 +200,6 @@ impl Index {
             Err(error) => {
                 let _nobody_searches = self.gate.write();
                 undo.roll_back(&self.graph);
-                self.vectors.set_max_squared_norm(largest_norm);
                 self.ids.forget(newly_stored);
                 self.laid_out.store(first, Ordering::Release);
                 Err(error)
@@ -260,6 +258,9 @@ impl Index {
             let k = options.k.min(slots.max(1));
             let query = Query { bytes: queries.row(i), k, ef };
             hnsw::knn_search(&self.graph, &self.vectors, query, slots, &mut pooled.scratch, found);
+            if metric == Metric::Ip && found.nearest.last().is_some_and(|&(distance, _)| distance >= 0.0) {
+                self.scan(query, found)?;
+            }
             let mut output = outputs[i].lock();
             *output.count = found.nearest.len() as u32;
             for (place, &(distance, slot)) in found.nearest.iter().enumerate() {
@@ -273,6 +274,21 @@ impl Index {
         })?;
         drop(outputs);
         Ok(hits)
+    }
+
+    /// Finds what the graph of inner products has no road to. Its edges lead to long vectors that point the same way;
+    /// where too few have a positive product with the query, the answers are the short ones, and only a scan is sure
+    /// to find them.
+    fn scan(&self, query: Query<'_>, found: &mut Found) -> Result<()> {
+        // SAFETY: the slots of the index were written, and rows are immutable.
+        let blocks = unsafe { self.vectors.blocks(self.len()) };
+        let one = Matrix { bytes: query.bytes, rows: 1 };
+        let hits = flat::search(&blocks, self.vectors.space(), one, query.k, false, &Run::new(1))?;
+        let slots = hits.ids.iter().take_while(|&&slot| slot >= 0).map(|&slot| slot as u32);
+        found.nearest.clear();
+        found.nearest.extend(hits.distances.iter().copied().zip(slots));
+        found.counters.distance_evaluations += self.len() as u64;
+        Ok(())
     }
 
     /// The true nearest neighbours of each query: every vector is visited.

@@ -140,8 +140,17 @@ fn inner_product_stays_navigable_when_norms_differ_a_hundredfold() {
     let (rows, queries) = (vectors(20_000, 1.0), vectors(100, 0.0));
     let index = built(Params { ef_construction: 200, ..params(Metric::Ip, 64) }, &rows, 0);
     assert!(index.verify().ok());
-    let recall = recall(&index, &queries, 10, 100);
-    assert!(recall >= 0.95, "{recall}");
+    let found = recall(&index, &queries, 10, 100);
+    assert!(found >= 0.95, "{found}");
+}
+
+#[test]
+fn inner_products_that_are_all_negative_are_answered_too() {
+    let mut numbers = Numbers::new(10);
+    let rows: Vec<f32> = (0..3_000 * DIM).map(|_| numbers.normal().abs() + 0.1).collect();
+    let queries: Vec<f32> = rows[..20 * DIM].iter().map(|x| -x).collect();
+    let index = built(params(Metric::Ip, DIM), &rows, 0);
+    assert_eq!(recall(&index, &queries, 10, 50), 1.0);
 }
 
 #[test]

@@ -47,10 +47,8 @@ impl Inserter<'_> {
         scratch.prepare(self.slots, self.graph.capacity(0));
         let mut query = std::mem::take(&mut scratch.query);
         // SAFETY: the batch's rows were all written before the first is linked.
-        let scorer = unsafe {
-            self.vectors.read_query(slot, &mut query);
-            self.vectors.build_scorer(slot, &query)
-        };
+        unsafe { self.vectors.read_query(slot, &mut query) };
+        let scorer = self.vectors.scorer(&query);
         let highest = level.min(entry.level);
         let start = descend(self.graph, &scorer, entry, highest, scratch);
         scratch.pool.reset(self.ef_construction);
@@ -75,7 +73,7 @@ impl Inserter<'_> {
                 }
                 near = scratch.pool.candidates().iter().map(|c| c.slot()).collect();
                 // SAFETY: as above.
-                twin_of = near.iter().take(4).copied().find(|&other| unsafe { self.vectors.equal(slot, other) });
+                twin_of = near.iter().copied().find(|&other| unsafe { self.vectors.equal(slot, other) });
             }
         }
 
@@ -153,10 +151,8 @@ impl Inserter<'_> {
         let mut scores = vec![0.0; slots.len()];
         let mut query = Vec::new();
         // SAFETY: nodes of the graph were written.
-        unsafe {
-            self.vectors.read_query(node, &mut query);
-            self.vectors.build_scorer(node, &query).score(&slots, &mut scores);
-        }
+        unsafe { self.vectors.read_query(node, &mut query) };
+        self.vectors.scorer(&query).score(&slots, &mut scores);
         scores
     }
 

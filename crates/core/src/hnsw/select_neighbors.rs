@@ -21,18 +21,15 @@ pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], m: u
             break;
         }
         let mut open = block.to_vec();
-        for (slot, query) in &selected {
-            // SAFETY: selected slots come from the candidates, which were written.
-            unsafe { occlude(vectors, *slot, query, &mut open, &mut occluded) };
+        for (_, query) in &selected {
+            occlude(vectors, query, &mut open, &mut occluded);
         }
         while selected.len() < m && !open.is_empty() {
             let nearest = open.remove(0).slot();
             let mut query = Vec::new();
             // SAFETY: the caller's promise.
-            unsafe {
-                vectors.read_query(nearest, &mut query);
-                occlude(vectors, nearest, &query, &mut open, &mut occluded);
-            }
+            unsafe { vectors.read_query(nearest, &mut query) };
+            occlude(vectors, &query, &mut open, &mut occluded);
             selected.push((nearest, query));
         }
     }
@@ -42,16 +39,12 @@ pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], m: u
     result
 }
 
-/// Moves what the selected slot `by` (with its row as `query`) occludes from `open` to `occluded`.
-///
-/// # Safety
-/// All slots were written.
-unsafe fn occlude(vectors: &Vectors, by: u32, query: &[u8], open: &mut Vec<Candidate>, occluded: &mut Vec<Candidate>) {
+/// Moves what a selected node (its row is `query`) occludes from `open` to `occluded`.
+fn occlude(vectors: &Vectors, query: &[u8], open: &mut Vec<Candidate>, occluded: &mut Vec<Candidate>) {
     let mut slots = [0; BLOCK];
     let mut scores = [0.0; BLOCK];
     slots.iter_mut().zip(open.iter()).for_each(|(slot, c)| *slot = c.slot());
-    // SAFETY: the caller's promise.
-    unsafe { vectors.build_scorer(by, query) }.score(&slots[..open.len()], &mut scores[..open.len()]);
+    vectors.scorer(query).score(&slots[..open.len()], &mut scores[..open.len()]);
     let mut scores = scores.into_iter();
     occluded.extend(open.extract_if(.., |c| scores.next().is_some_and(|score| score < c.score())));
 }

@@ -6,7 +6,7 @@ use crate::blocks::{BLOCK, SUMS_PER_BLOCK, Section, sum};
 use crate::error::{Error, Result};
 use crate::flat::Space;
 use crate::hnsw::{EntryPoint, MAX_LEVEL, row_bytes};
-use crate::types::{Dtype, MAX_SLOTS, MAX_SQUARED_NORM, Metric, Params};
+use crate::types::{Dtype, MAX_SLOTS, Metric, Params};
 
 /// First bytes of every snapshot. The high bit of the first one and the line ends tell of a file that went through a
 /// text mode on its way.
@@ -41,8 +41,6 @@ pub struct Header {
     pub upper_rows: u32,
     /// Where searches start.
     pub entry: Option<EntryPoint>,
-    /// The largest squared norm (cosine and ip).
-    pub max_squared_norm: f32,
     /// How fast neighbourhoods widen: a sum over nodes, and their number.
     pub spread: (u64, u64),
     /// Whether ids differ from slots.
@@ -88,7 +86,7 @@ impl Header {
         if planes == 2 {
             layout.push(LO, slots, plane_bytes);
         }
-        if matches!(metric, Metric::Cosine | Metric::Ip) {
+        if metric == Metric::Cosine {
             layout.push(AUX, slots, 4);
         }
         layout.push(LINKS, slots, row_bytes(2 * m));
@@ -126,7 +124,6 @@ impl Header {
         block.put(80, &self.upper_rows.to_le_bytes());
         block.put(84, &self.entry.map_or(u32::MAX, |entry| entry.slot).to_le_bytes());
         block.put(88, &self.entry.map_or(0, |entry| entry.level as u32).to_le_bytes());
-        block.put(92, &self.max_squared_norm.to_le_bytes());
         block.put(104, &self.spread.0.to_le_bytes());
         block.put(112, &self.spread.1.to_le_bytes());
         block.put(96, &(layout.sections.len() as u32).to_le_bytes());
@@ -226,13 +223,9 @@ impl Block {
         if slots > 0 && (entry.slot >= slots || entry.level > MAX_LEVEL || entry.level > upper_rows as usize) {
             return Err(format!("its entry point, slot {} at level {}, is no node", entry.slot, entry.level));
         }
-        let max_squared_norm = f32::from_le_bytes(self.array(92));
-        if !(0.0..=MAX_SQUARED_NORM as f32).contains(&max_squared_norm) {
-            return Err(format!("its largest squared norm is {max_squared_norm}"));
-        }
         let spread = (u64::from_le_bytes(self.array(104)), u64::from_le_bytes(self.array(112)));
         let sections = (self.u32(96) as usize).min((HEADER_SUM - TABLE) / ENTRY);
         let ids = (0..sections).any(|i| self.name::<8>(TABLE + i * ENTRY) == IDS);
-        Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), max_squared_norm, spread, ids })
+        Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), spread, ids })
     }
 }

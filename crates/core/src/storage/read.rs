@@ -43,7 +43,7 @@ pub fn open(path: &Path) -> Result<Index> {
     let required = |name| reader.arena(layout.section(name));
 
     let space = header.space();
-    let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?, header.max_squared_norm);
+    let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?);
     let mut graph =
         Graph::from_parts(header.params.m, required(LINKS)?, required(UPPER)?, header.upper_rows, header.entry);
     graph.spread = Spread::from_parts(header.spread);

@@ -96,7 +96,6 @@ fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
         slots: index.slots(),
         upper_rows: index.graph.upper_rows(),
         entry: index.graph.entry(),
-        max_squared_norm: index.vectors.max_squared_norm(),
         spread: index.graph.spread.parts(),
         ids: index.ids.is_stored(),
     };

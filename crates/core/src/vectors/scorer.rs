@@ -26,15 +26,10 @@ pub trait Scorer {
 pub enum Adjust<'a> {
     /// The raw value.
     None,
-    /// Inner product: larger is nearer.
+    /// `-<q, x>`.
     Negate,
     /// `-cos`.
     Cosine { inverse_norms: &'a Arena, inverse_norm: f32 },
-    /// Inner product between stored rows. Each row is lifted by one more component to the sphere of the largest norm,
-    /// `(x, sqrt(R - |x|^2))`, where inner product and Euclidean distance order alike (Bachrach et al. 2014): a graph
-    /// of nearest neighbours on that sphere is navigable, one by raw inner product is not. The component is computed,
-    /// not stored, so a longer row costs nothing when it comes.
-    Lifted { squared_norms: &'a Arena, radius: f32, lift: f32 },
 }
 
 /// A [`Scorer`] over stored codes.
@@ -61,10 +56,6 @@ impl<'a> CodeScorer<'a> {
             Adjust::Cosine { inverse_norms, inverse_norm } => {
                 pairs.for_each(|(&slot, s)| *s *= -inverse_norm * aux(inverse_norms, slot));
             }
-            Adjust::Lifted { squared_norms, radius, lift } => pairs.for_each(|(&slot, s)| {
-                let theirs = (radius - aux(squared_norms, slot)).max(0.0).sqrt();
-                *s = -(*s + lift * theirs);
-            }),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The vectors of an index by slot.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
 
@@ -22,10 +20,8 @@ pub struct Vectors {
     walk: Arena,
     /// The lo plane of f32.
     lo: Option<Arena>,
-    /// One f32 a row: 1 / norm under cosine, the squared norm under ip.
+    /// One f32 a row under cosine: 1 / norm.
     aux: Option<Arena>,
-    /// Bits of the largest squared norm so far; ip lifts all rows to a sphere of that radius.
-    max_squared_norm: AtomicU32,
 }
 
 impl Vectors {
@@ -39,30 +35,19 @@ impl Vectors {
             dtype,
             walk: Arena::new(if split { row_bytes / 2 } else { row_bytes }),
             lo: split.then(|| Arena::new(row_bytes / 2)),
-            aux: matches!(metric, Metric::Cosine | Metric::Ip).then(|| Arena::new(4)),
-            max_squared_norm: AtomicU32::new(0),
+            aux: (metric == Metric::Cosine).then(|| Arena::new(4)),
         }
     }
 
     /// A store of rows that are already there; see [`Vectors::arenas`].
-    pub fn from_parts(space: Space, walk: Arena, lo: Option<Arena>, aux: Option<Arena>, max_squared_norm: f32) -> Self {
+    pub fn from_parts(space: Space, walk: Arena, lo: Option<Arena>, aux: Option<Arena>) -> Self {
         let Space { dim, metric, dtype } = space;
-        Vectors { dim, metric, dtype, walk, lo, aux, max_squared_norm: AtomicU32::new(max_squared_norm.to_bits()) }
+        Vectors { dim, metric, dtype, walk, lo, aux }
     }
 
     /// The arenas by name, for snapshots and for counting bytes: walk plane, lo plane, aux.
     pub fn arenas(&self) -> [(&'static str, Option<&Arena>); 3] {
         [("walk", Some(&self.walk)), ("lo", self.lo.as_ref()), ("aux", self.aux.as_ref())]
-    }
-
-    /// The largest squared norm so far (ip only).
-    pub fn max_squared_norm(&self) -> f32 {
-        f32::from_bits(self.max_squared_norm.load(Ordering::Relaxed))
-    }
-
-    /// Sets it back, or to what a snapshot says.
-    pub fn set_max_squared_norm(&self, value: f32) {
-        self.max_squared_norm.store(value.to_bits(), Ordering::Relaxed);
     }
 
     /// Makes room for slots below `rows`.
@@ -95,11 +80,8 @@ impl Vectors {
             }
         }
         if let Some(aux) = &self.aux {
-            let (squared, value) = self.aux_of(row);
             // SAFETY: the caller's promise.
-            unsafe { aux.write(slot, &value.to_ne_bytes()) };
-            // Non-negative floats order as their bits do.
-            self.max_squared_norm.fetch_max(squared.to_bits(), Ordering::Relaxed);
+            unsafe { aux.write(slot, &self.aux_of(row).to_ne_bytes()) };
         }
     }
 
@@ -130,22 +112,17 @@ impl Vectors {
         let Some(aux) = &self.aux else { return Ok(()) };
         // SAFETY: as above.
         let stored: f32 = pod_read_unaligned(unsafe { aux.bytes(slot) });
-        let (squared, expected) = self.aux_of(row);
+        let expected = self.aux_of(row);
         // Another version may add in another order.
         if stored.is_nan() || (stored - expected).abs() > 1e-5 * expected {
             return Err(("aux", format!("{stored} is stored of a vector that has {expected}")));
         }
-        let largest = self.max_squared_norm();
-        if self.metric == Metric::Ip && squared > largest * (1.0 + 1e-5) {
-            return Err(("aux", format!("the squared norm {stored} is above the largest, {largest}")));
-        }
         Ok(())
     }
 
-    /// A row's squared norm, and what `aux` holds of it.
-    fn aux_of(&self, row: &[u8]) -> (f32, f32) {
-        let squared = squared_norm(self.dtype, row) as f32;
-        (squared, if self.metric == Metric::Cosine { 1.0 / squared.sqrt() } else { squared })
+    /// What `aux` holds of a row.
+    fn aux_of(&self, row: &[u8]) -> f32 {
+        1.0 / (squared_norm(self.dtype, row) as f32).sqrt()
     }
 
     /// The stored row as a query: f32 for the float dtypes.
@@ -181,7 +158,7 @@ impl Vectors {
         }
     }
 
-    /// A scorer of the walk plane for a user's query.
+    /// A scorer of the walk plane.
     pub fn scorer<'a>(&'a self, query: &'a [u8]) -> CodeScorer<'a> {
         let adjust = match (self.metric, &self.aux) {
             (Metric::Cosine, Some(aux)) => {
@@ -190,23 +167,6 @@ impl Vectors {
             (Metric::Ip, _) => Adjust::Negate,
             _ => Adjust::None,
         };
-        self.with_adjust(query, adjust)
-    }
-
-    /// A scorer between stored rows: what the graph is built by. The same as [`Vectors::scorer`] but under ip, where
-    /// rows are compared on the sphere (see [`Adjust::Lifted`]).
-    ///
-    /// # Safety
-    /// The slot was written; `query` is its row by [`Vectors::read_query`].
-    pub unsafe fn build_scorer<'a>(&'a self, slot: u32, query: &'a [u8]) -> CodeScorer<'a> {
-        let (Metric::Ip, Some(aux)) = (self.metric, &self.aux) else { return self.scorer(query) };
-        let radius = self.max_squared_norm();
-        // SAFETY: the row's aux was written with it.
-        let own: f32 = pod_read_unaligned(unsafe { aux.bytes(slot) });
-        self.with_adjust(query, Adjust::Lifted { squared_norms: aux, radius, lift: (radius - own).max(0.0).sqrt() })
-    }
-
-    fn with_adjust<'a>(&'a self, query: &'a [u8], adjust: Adjust<'a>) -> CodeScorer<'a> {
         let code = if self.dtype == Dtype::F32 { Dtype::Bf16.code() } else { self.dtype.code() };
         let kernel = vicinal_kernels::batch(self.metric.form(), code);
         CodeScorer::new(kernel, query, &self.walk, self.dtype.kernel_len(self.dim), adjust)
