@@ -30,8 +30,11 @@ def test_recall_is_measured_at_each_ef_search(vicinal, data, index):
     assert len(table.out.splitlines()) == 4
 
 
-def test_recall_below_the_bar_is_a_failed_check(vicinal, data, index):
-    words = ("recall", index, data / "queries.npy", "-k", 10, "--ef-search", "10")
+def test_recall_below_the_bar_is_a_failed_check(vicinal, data):
+    poor = data / "poor.vicinal"
+    knobs = ("--M", 2, "--ef-construction", 2, "--threads", 1)
+    assert vicinal("build", data / "vectors.npy", "-o", poor, *knobs).status == 0
+    words = ("recall", poor, data / "queries.npy", "-k", 10, "--ef-search", "10")
     measured = vicinal(*words, "--json").json["measurements"][0]["recall"]
     assert 0 < measured < 1
     said = vicinal(*words, "--fail-under", 1.0, "--json")

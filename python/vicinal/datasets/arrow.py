@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Arrow's names of types that NumPy calls otherwise.
+NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+
 
 class ArrowSource(VectorSource):
     """A column of lists, all of one length, read batch by batch.
@@ -46,7 +49,7 @@ class ArrowSource(VectorSource):
                 raise InvalidInputError(
                     f"{path}: column {self._column!r} holds {kind}, not lists of numbers"
                 )
-            self.dtype = np.dtype(component.to_pandas_dtype())
+            self.dtype = np.dtype(NUMPY_NAMES.get(str(component), str(component)))
             size = getattr(_storage(kind), "list_size", None)
             # Lists that may differ in length: the first tells what the others must have.
             self.dim = self._first_length() if size is None else size
