@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from vicinal.errors import NotFoundError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -64,6 +66,7 @@ class Searchable(Protocol):
     def dtype(self) -> str: ...  # noqa: D102
     @property
     def metric(self) -> str: ...  # noqa: D102
+    def ids(self) -> NDArray[np.int64]: ...  # noqa: D102
     def get(self, ids: Any) -> NDArray[Any]: ...  # noqa: D102
     def search(  # noqa: D102
         self, Q: NDArray[Any], k: int, *, ef_search: int, threads: int, exact: bool
@@ -84,7 +87,12 @@ def measure(
 
     found, qps = timed(exact=False)
     true, exact_qps = timed(exact=True)
-    hits, epsilons, unbounded = compare(index, queries, found.ids, true.ids)
+    try:
+        hits, epsilons, unbounded = compare(index, queries, found.ids, true.ids)
+    except NotFoundError:
+        # Search walks over the rows of an add under way; they are no part of the index yet.
+        held = np.where(np.isin(found.ids, index.ids()), found.ids, -1)
+        hits, epsilons, unbounded = compare(index, queries, held, true.ids)
     trials = int(np.count_nonzero(true.ids >= 0))
     low, high = wilson_interval(hits, trials)
     return RecallReport(

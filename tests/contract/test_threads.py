@@ -79,6 +79,7 @@ def test_everything_may_be_asked_during_an_add(rng: np.random.Generator, tmp_pat
             assert 999 in index
             assert_array_equal(index.get([0, 999]), X[[0, 999]])
             assert index.search(X[0], 1).ids == [0]
+            assert 0 < index.measure_recall(X[:20], 5).recall <= 1
     assert index.stats().count == 8000
     index.save(tmp_path / "a.vicinal")
     assert len(vicinal.Index.open(tmp_path / "a.vicinal")) == 8000
