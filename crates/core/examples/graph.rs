@@ -19,11 +19,11 @@ fn main() {
     let index = Index::new(params).unwrap();
     let start = cpu_seconds();
     index.add(base, None, &Run::new(threads)).unwrap();
-    let stats = index.stats();
+    let stats = index.stats().unwrap();
     let bytes: u64 = stats.bytes.iter().map(|(_, bytes)| bytes).sum();
     println!("{rows} x {dim} {}: built in {:.2} s on {threads} threads", metric.as_str(), (cpu_seconds() - start));
     println!("{} bytes a vector, layers {:?}", bytes / rows as u64, stats.nodes_per_layer);
-    let report = index.verify();
+    let report = index.verify(&Run::new(1)).unwrap();
     println!(
         "reachable {} of {rows}, broken {:?}, one-way {:.1}%, degree {:.1}",
         report.reachable,

@@ -4,13 +4,13 @@
 //! count finds a row. A chunk is an anonymous map: pages that were never written take no memory, and huge pages are
 //! asked for (a walk touches rows at random; with 4 KiB pages nearly each would be a TLB miss).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use memmap2::{Mmap, MmapMut};
+use memmap2::MmapMut;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
+use crate::mapped::MappedRows;
 
 const FIRST_BITS: u32 = 10;
 /// Rows of the first chunk.
@@ -18,19 +18,15 @@ const FIRST: usize = 1 << FIRST_BITS;
 /// Enough chunks for 2^31 rows.
 const CHUNKS: usize = 22;
 
-/// Memory of an arena.
-enum Backing {
-    Owned(Vec<MmapMut>),
-    /// Rows of a snapshot: the chunks lie one after another in the file.
-    Mapped(Arc<Mmap>),
-}
-
 /// Rows of `row_bytes` bytes, addressed by slot.
 pub struct Arena {
     row_bytes: usize,
     /// Address of each chunk's first row; null until it is there.
     chunks: [AtomicPtr<u8>; CHUNKS],
-    backing: Mutex<Backing>,
+    /// The chunks.
+    owned: Mutex<Vec<MmapMut>>,
+    /// The rows of a snapshot instead: one after another, checked when touched.
+    mapped: Option<MappedRows>,
 }
 
 /// Chunk of a slot, and the row's place in it.
@@ -52,33 +48,24 @@ impl Arena {
         Arena {
             row_bytes,
             chunks: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
-            backing: Mutex::new(Backing::Owned(Vec::new())),
+            owned: Mutex::new(Vec::new()),
+            mapped: None,
         }
     }
 
-    /// An arena over `rows` rows that lie at `offset` of a mapped file. It can't grow and must not be written.
-    pub fn mapped(row_bytes: usize, map: Arc<Mmap>, offset: usize, rows: usize) -> Self {
-        let arena = Arena::new(row_bytes);
-        let bytes = &map[offset..offset + rows * row_bytes];
-        for (chunk, pointer) in arena.chunks.iter().enumerate() {
-            if chunk_start(chunk) < rows {
-                let first = &bytes[chunk_start(chunk) * row_bytes..];
-                pointer.store(first.as_ptr().cast_mut(), Ordering::Release);
-            }
-        }
-        *arena.backing.lock() = Backing::Mapped(map);
-        arena
+    /// An arena over rows of a snapshot. It can't grow and must not be written.
+    pub fn over(mapped: MappedRows) -> Self {
+        let row_bytes = mapped.row_bytes();
+        Arena { mapped: Some(mapped), ..Arena::new(row_bytes) }
     }
 
     /// An arena of `rows` rows, whose bytes `fill` writes, run after run in the order of the slots.
     pub fn filled(row_bytes: usize, rows: usize, mut fill: impl FnMut(&mut [u8]) -> Result<()>) -> Result<Self> {
         let arena = Arena::new(row_bytes);
         arena.reserve(rows)?;
-        for chunk in (0..CHUNKS).take_while(|&chunk| chunk_start(chunk) < rows) {
-            let start = chunk_start(chunk);
-            let bytes = (FIRST << chunk).min(rows - start) * row_bytes;
-            // SAFETY: a chunk's rows are contiguous and reserved, and nobody else knows the arena yet.
-            fill(unsafe { std::slice::from_raw_parts_mut(arena.row(start as u32), bytes) })?;
+        for (start, count) in arena.spans(rows) {
+            // SAFETY: the rows are contiguous and reserved, and nobody else knows the arena yet.
+            fill(unsafe { std::slice::from_raw_parts_mut(arena.row(start), count * row_bytes) })?;
         }
         Ok(arena)
     }
@@ -90,8 +77,10 @@ impl Arena {
 
     /// Makes room for slots below `rows`.
     pub fn reserve(&self, rows: usize) -> Result<()> {
-        let mut backing = self.backing.lock();
-        let Backing::Owned(maps) = &mut *backing else { return Err(Error::ReadOnly) };
+        if self.mapped.is_some() {
+            return Err(Error::ReadOnly);
+        }
+        let mut maps = self.owned.lock();
         while chunk_start(maps.len()) < rows {
             let chunk = maps.len();
             let bytes = (FIRST << chunk) * self.row_bytes;
@@ -108,9 +97,27 @@ impl Arena {
         Ok(())
     }
 
+    /// The rows of a snapshot, if they are such.
+    #[inline(always)]
+    pub fn mapped(&self) -> Option<&MappedRows> {
+        self.mapped.as_ref()
+    }
+
     /// Address of a row that was reserved or mapped.
     #[inline(always)]
     pub fn row(&self, slot: u32) -> *mut u8 {
+        match &self.mapped {
+            None => self.address(slot),
+            Some(mapped) => mapped.row(slot).cast_mut(),
+        }
+    }
+
+    /// Where a row is, for prefetching; that of a snapshot is not checked.
+    #[inline(always)]
+    pub fn address(&self, slot: u32) -> *mut u8 {
+        if let Some(mapped) = &self.mapped {
+            return mapped.address(slot).cast_mut();
+        }
         let (chunk, index) = locate(slot);
         let start = self.chunks[chunk].load(Ordering::Relaxed);
         debug_assert!(!start.is_null(), "slot {slot} was never reserved");
@@ -140,19 +147,26 @@ impl Arena {
     /// The contiguous runs that make up the first `rows` rows: first slot, rows, bytes.
     ///
     /// # Safety
-    /// Those rows were reserved or mapped, and nobody writes them meanwhile.
+    /// Those rows were reserved or mapped, and nobody writes them meanwhile. Those of a snapshot were checked.
     pub unsafe fn runs(&self, rows: usize) -> impl Iterator<Item = (u32, usize, &[u8])> {
-        (0..CHUNKS).take_while(move |&chunk| chunk_start(chunk) < rows).map(move |chunk| {
-            let start = chunk_start(chunk);
-            let count = (FIRST << chunk).min(rows - start);
-            // SAFETY: a chunk's rows are contiguous; the caller excludes writers.
-            let bytes = unsafe { std::slice::from_raw_parts(self.row(start as u32), count * self.row_bytes) };
-            (start as u32, count, bytes)
+        self.spans(rows).map(|(start, count)| {
+            // SAFETY: the rows are contiguous; the caller excludes writers.
+            (start, count, unsafe { std::slice::from_raw_parts(self.address(start), count * self.row_bytes) })
+        })
+    }
+
+    /// First slot and rows of each run: a chunk's rows are contiguous, those of a snapshot all are.
+    fn spans(&self, rows: usize) -> impl Iterator<Item = (u32, usize)> + use<> {
+        let mapped = self.mapped.is_some();
+        let chunks = if mapped { 1 } else { CHUNKS };
+        (0..chunks).map(chunk_start).take_while(move |&start| start < rows).map(move |start| {
+            let count = if mapped { rows } else { start + FIRST };
+            (start as u32, count.min(rows - start))
         })
     }
 }
 
-// SAFETY: the raw pointers lead into `backing`, which lives as long as the arena and is Send + Sync itself; access to
+// SAFETY: the raw pointers lead into `owned`, which lives as long as the arena and is Send + Sync itself; access to
 // the rows is governed by the `unsafe` methods' contracts.
 unsafe impl Send for Arena {}
 // SAFETY: as for Send.

@@ -42,6 +42,39 @@ impl Section {
     }
 }
 
+/// Where the sections of a file lie.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// In the order of the file; the sums come last.
+    pub sections: Vec<Section>,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}
+
+impl Layout {
+    /// Adds a section behind the others, from the next whole block on.
+    pub fn push(&mut self, name: &'static str, rows: u64, row_bytes: usize) {
+        let section = Section { name, offset: self.file_bytes, rows, row_bytes };
+        self.file_bytes += section.bytes().next_multiple_of(BLOCK as u64);
+        self.sections.push(section);
+    }
+
+    /// The section of the sums.
+    pub fn sums(&self) -> &Section {
+        &self.sections[self.sections.len() - 1]
+    }
+
+    /// The section of that name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// The section of that name, which every file with this header has.
+    pub fn section(&self, name: &str) -> &Section {
+        self.find(name).expect("the layout has the sections that its header asks for")
+    }
+}
+
 /// The sum of a block.
 pub fn sum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)

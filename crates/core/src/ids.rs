@@ -13,11 +13,14 @@ use crate::arena::Arena;
 use crate::error::{Error, Result};
 
 /// Ids of slots.
+///
+/// A mapped snapshot brings its slots in the order of their ids instead of a table that had to be built.
 pub struct Ids {
     /// Whether ids differ from slots.
     stored: AtomicBool,
     by_slot: Arena,
     by_id: RwLock<HashMap<i64, u32>>,
+    order: Option<Arena>,
 }
 
 /// Checked ids of a batch.
@@ -31,15 +34,25 @@ pub struct Batch {
 impl Ids {
     /// No ids.
     pub fn new() -> Self {
-        Ids { stored: AtomicBool::new(false), by_slot: Arena::new(8), by_id: RwLock::default() }
+        Ids { stored: AtomicBool::new(false), by_slot: Arena::new(8), by_id: RwLock::default(), order: None }
     }
 
     /// Ids of slots below `slots`, from a snapshot; they are distinct and not negative.
     pub fn from_stored(by_slot: Arena, slots: u32) -> Self {
-        let ids = Ids { stored: AtomicBool::new(true), by_slot, by_id: RwLock::default() };
+        let ids = Ids { stored: AtomicBool::new(true), by_slot, by_id: RwLock::default(), order: None };
         let by_id = (0..slots).map(|slot| (ids.id(slot), slot)).collect();
         *ids.by_id.write() = by_id;
         ids
+    }
+
+    /// Ids of a mapped snapshot, and its slots by ascending id.
+    pub fn mapped(by_slot: Arena, order: Arena) -> Self {
+        Ids { stored: AtomicBool::new(true), by_slot, by_id: RwLock::default(), order: Some(order) }
+    }
+
+    /// The ids of a mapped snapshot by slot, and its slots by ascending id.
+    pub fn arenas(&self) -> Option<(&Arena, &Arena)> {
+        self.order.as_ref().map(|order| (&self.by_slot, order))
     }
 
     /// The id of a slot.
@@ -49,16 +62,31 @@ impl Ids {
             return i64::from(slot);
         }
         // SAFETY: ids are written before their slots are linked, and never change.
-        pod_read_unaligned(unsafe { self.by_slot.bytes(slot) })
+        let id = pod_read_unaligned(unsafe { self.by_slot.bytes(slot) });
+        if let (true, Some(rows)) = (id < 0, self.by_slot.mapped()) {
+            rows.refuse(slot, format_args!("id {id} is negative"));
+        }
+        id
     }
 
     /// The slot of an id, among the first `slots`.
     pub fn slot(&self, id: i64, slots: u32) -> Option<u32> {
-        if self.is_stored() {
-            self.by_id.read().get(&id).copied()
-        } else {
-            u32::try_from(id).ok().filter(|&slot| slot < slots)
+        if !self.is_stored() {
+            return u32::try_from(id).ok().filter(|&slot| slot < slots);
         }
+        let Some(order) = &self.order else { return self.by_id.read().get(&id).copied() };
+        let (mut low, mut high) = (0, slots);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // SAFETY: a mapped snapshot has a row of `order` for each slot.
+            let slot = pod_read_unaligned(unsafe { order.bytes(middle) });
+            match self.id(slot).cmp(&id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Some(slot),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
     }
 
     /// Whether ids are stored, because they differ from slots.
@@ -69,7 +97,8 @@ impl Ids {
     /// Bytes of both directions.
     pub fn bytes(&self, slots: u32) -> u64 {
         let table = self.by_id.read().allocation_size() as u64;
-        table + if self.is_stored() { 8 * u64::from(slots) } else { 0 }
+        let row_bytes = self.by_slot.row_bytes() + self.order.as_ref().map_or(0, Arena::row_bytes);
+        table + if self.is_stored() { row_bytes as u64 * u64::from(slots) } else { 0 }
     }
 
     /// Checks the ids of a batch that will take slots `first..first + rows`; without ids, the rows get the numbers

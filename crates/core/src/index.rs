@@ -1,6 +1,7 @@
 //! The index: vectors, their graph and their ids, behind one door.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
@@ -9,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::flat;
 use crate::hnsw::{self, Found, Graph, Inserter, LevelLaw, Query, Scratch, Undo};
 use crate::ids::Ids;
+use crate::mapped::MappedFile;
 use crate::run::Run;
 use crate::types::{Counters, Hits, MAX_SLOTS, Matrix, Metric, Params, SearchOptions};
 use crate::vectors::{Vectors, check_queries, check_rows};
@@ -31,7 +33,8 @@ pub struct Index {
     committed: AtomicU32,
     /// Slots that the graph may name: more than `committed` while a batch is being added.
     laid_out: AtomicU32,
-    read_only: bool,
+    /// The snapshot that the parts are a map of; such an index can't be changed.
+    mapped: Option<Arc<MappedFile>>,
     writer: Mutex<()>,
     /// Held for reading by each query; for writing while a batch is taken back, since slots vanish then.
     gate: RwLock<()>,
@@ -82,7 +85,7 @@ pub(crate) struct Parts {
     pub graph: Graph,
     pub ids: Ids,
     pub slots: u32,
-    pub read_only: bool,
+    pub mapped: Option<Arc<MappedFile>>,
 }
 
 impl Index {
@@ -94,7 +97,7 @@ impl Index {
             graph: Graph::new(params.m),
             ids: Ids::new(),
             slots: 0,
-            read_only: false,
+            mapped: None,
             params,
         }))
     }
@@ -109,7 +112,7 @@ impl Index {
             ids: parts.ids,
             committed: AtomicU32::new(parts.slots),
             laid_out: AtomicU32::new(parts.slots),
-            read_only: parts.read_only,
+            mapped: parts.mapped,
             writer: Mutex::new(()),
             gate: RwLock::new(()),
             scratches: Mutex::new(Vec::new()),
@@ -133,7 +136,17 @@ impl Index {
 
     /// Whether it is a memory map that can't be added to.
     pub fn is_read_only(&self) -> bool {
-        self.read_only
+        self.mapped.is_some()
+    }
+
+    /// The snapshot that this index is a map of.
+    pub(crate) fn mapped(&self) -> Option<&Arc<MappedFile>> {
+        self.mapped.as_ref()
+    }
+
+    /// To be asked before anything that was read leaves: a mapped snapshot may have turned out to be damaged.
+    fn undamaged(&self) -> Result<()> {
+        self.mapped.as_ref().map_or(Ok(()), |file| file.undamaged())
     }
 
     pub(crate) fn slots(&self) -> u32 {
@@ -141,13 +154,15 @@ impl Index {
     }
 
     /// Whether an id is there.
-    pub fn contains(&self, id: i64) -> bool {
-        self.ids.slot(id, self.slots()).is_some()
+    pub fn contains(&self, id: i64) -> Result<bool> {
+        let found = self.ids.slot(id, self.slots()).is_some();
+        self.undamaged().map(|()| found)
     }
 
     /// All ids, in the order they were added.
-    pub fn ids(&self) -> Vec<i64> {
-        (0..self.slots()).map(|slot| self.ids.id(slot)).collect()
+    pub fn ids(&self) -> Result<Vec<i64>> {
+        let ids = (0..self.slots()).map(|slot| self.ids.id(slot)).collect();
+        self.undamaged().map(|()| ids)
     }
 
     /// The stored bytes of each id's vector, one after another.
@@ -160,17 +175,20 @@ impl Index {
         out.try_reserve_exact(length).map_err(|_| too_many())?;
         out.resize(length, 0);
         for (&id, row) in ids.iter().zip(out.chunks_exact_mut(row_bytes)) {
-            let slot = self.ids.slot(id, slots).ok_or(Error::NotFound { id })?;
+            let slot = self.ids.slot(id, slots);
+            self.undamaged()?;
+            let slot = slot.ok_or(Error::NotFound { id })?;
             // SAFETY: slots of the index were written.
             unsafe { self.vectors.read(slot, row) }
         }
+        self.undamaged()?;
         Ok(out)
     }
 
     /// Adds rows of the stored dtype: all of them, or none if anything is wrong or the run is cancelled. Returns their
     /// ids.
     pub fn add(&self, rows: Matrix<'_>, ids: Option<&[i64]>, run: &Run) -> Result<Vec<i64>> {
-        if self.read_only {
+        if self.is_read_only() {
             return Err(Error::ReadOnly);
         }
         let Params { dim, metric, dtype, .. } = self.params;
@@ -270,7 +288,7 @@ impl Index {
             if let Some(counters) = &mut output.counters {
                 **counters = found.counters.clone();
             }
-            Ok(())
+            self.undamaged()
         })?;
         drop(outputs);
         Ok(hits)
@@ -280,10 +298,12 @@ impl Index {
     /// where too few have a positive product with the query, the answers are the short ones, and only a scan is sure
     /// to find them.
     fn scan(&self, query: Query<'_>, found: &mut Found) -> Result<()> {
-        // SAFETY: the slots of the index were written, and rows are immutable.
+        let run = Run::new(1);
+        self.vectors.check_mapped(&run)?;
+        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
         let blocks = unsafe { self.vectors.blocks(self.len()) };
         let one = Matrix { bytes: query.bytes, rows: 1 };
-        let hits = flat::search(&blocks, self.vectors.space(), one, query.k, false, &Run::new(1))?;
+        let hits = flat::search(&blocks, self.vectors.space(), one, query.k, false, &run)?;
         let slots = hits.ids.iter().take_while(|&&slot| slot >= 0).map(|&slot| slot as u32);
         found.nearest.clear();
         found.nearest.extend(hits.distances.iter().copied().zip(slots));
@@ -295,12 +315,14 @@ impl Index {
     pub fn search_exact(&self, queries: Matrix<'_>, k: usize, counters: bool, run: &Run) -> Result<Hits> {
         let Params { dim, metric, dtype, .. } = self.params;
         check_queries(queries, dim, metric, dtype)?;
-        // SAFETY: the slots of the index were written, and rows are immutable.
+        self.vectors.check_mapped(run)?;
+        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
         let blocks = unsafe { self.vectors.blocks(self.len()) };
         let mut hits = flat::search(&blocks, self.vectors.space(), queries, k, counters, run)?;
         for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
             *id = self.ids.id(*id as u32);
         }
+        self.undamaged()?;
         Ok(hits)
     }
 
@@ -309,7 +331,7 @@ impl Index {
     }
 
     /// Figures of the index.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> Result<Stats> {
         let _writer = self.writer.lock();
         let slots = self.slots();
         let of = |bytes: usize, rows: u32| bytes as u64 * u64::from(rows);
@@ -323,26 +345,30 @@ impl Index {
         bytes.push(("links", of(layer0.row_bytes(), slots)));
         bytes.push(("upper links", of(upper.row_bytes(), self.graph.upper_rows())));
         bytes.push(("ids", self.ids.bytes(slots)));
-        Stats {
+        let stats = Stats {
             nodes_per_layer: hnsw::nodes_per_layer(&self.graph, slots),
             degree_histogram: hnsw::degree_histogram(&self.graph, slots),
             bytes,
             entry_point: self.graph.entry().map(|entry| self.ids.id(entry.slot)),
-        }
+        };
+        self.undamaged().map(|()| stats)
     }
 
-    /// Walks the graph as search does, and checks each row of it.
-    pub fn verify(&self) -> Report {
+    /// Walks the graph as search does, and checks each row of it. Of a mapped snapshot every block is read and checked
+    /// first.
+    pub fn verify(&self, run: &Run) -> Result<Report> {
         let _writer = self.writer.lock();
+        self.check_snapshot(run)?;
         let found = hnsw::verify(&self.graph, self.slots());
-        Report {
+        let report = Report {
             reachable: found.reachable,
             unreachable: found.unreachable.iter().map(|&slot| self.ids.id(slot)).collect(),
             links: found.links,
             one_way_links: found.one_way_links,
             duplicates: found.twins,
             broken: found.broken,
-        }
+        };
+        self.undamaged().map(|()| report)
     }
 
     /// Keeps adds away while a snapshot is taken.

@@ -9,6 +9,7 @@ pub mod flat;
 mod hnsw;
 mod ids;
 mod index;
+mod mapped;
 mod run;
 mod storage;
 mod types;

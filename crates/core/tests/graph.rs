@@ -72,10 +72,10 @@ fn every_vector_can_be_reached_and_no_law_is_broken() {
     let values = clustered(&mut numbers, 5_000, DIM);
     for m in [2, 4, 16] {
         let index = built(Params { m, ..params(Metric::L2, DIM) }, &values, 0);
-        let report = index.verify();
+        let report = index.verify(&Run::new(0)).unwrap();
         assert!(report.ok(), "M = {m}: {} unreachable, {:?}", report.unreachable.len(), report.broken);
         assert_eq!(report.reachable, 5_000);
-        let stats = index.stats();
+        let stats = index.stats().unwrap();
         assert_eq!(stats.degree_histogram[0].len(), 2 * m + 1);
     }
 }
@@ -106,7 +106,7 @@ fn a_cancelled_add_leaves_the_index_as_it_was() {
     for before in [0, 300, 3_000] {
         let (old, new) = values.split_at(before * DIM);
         let index = built(params(Metric::Ip, DIM), old, 1);
-        let (bytes, ids) = (saved(&index), index.ids());
+        let (bytes, ids) = (saved(&index), index.ids().unwrap());
         let run = Run::new(2);
         let result = std::thread::scope(|scope| {
             let adding = scope.spawn(|| index.add(matrix(new, DIM), None, &run));
@@ -117,11 +117,11 @@ fn a_cancelled_add_leaves_the_index_as_it_was() {
             adding.join().unwrap()
         });
         assert!(matches!(result, Err(Error::Cancelled)));
-        assert_eq!(index.ids(), ids);
+        assert_eq!(index.ids().unwrap(), ids);
         assert!(saved(&index) == bytes, "cancelled after {before} vectors");
         // Slots and rows of the cancelled batch serve the next one.
         index.add(matrix(new, DIM), None, &Run::new(2)).unwrap();
-        assert!(index.verify().ok());
+        assert!(index.verify(&Run::new(0)).unwrap().ok());
         assert_eq!(index.len(), 6_000);
     }
 }
@@ -139,7 +139,7 @@ fn inner_product_stays_navigable_when_norms_differ_a_hundredfold() {
     };
     let (rows, queries) = (vectors(20_000, 1.0), vectors(100, 0.0));
     let index = built(Params { ef_construction: 200, ..params(Metric::Ip, 64) }, &rows, 0);
-    assert!(index.verify().ok());
+    assert!(index.verify(&Run::new(0)).unwrap().ok());
     let found = recall(&index, &queries, 10, 100);
     assert!(found >= 0.95, "{found}");
 }
@@ -160,7 +160,7 @@ fn equal_vectors_are_no_sink() {
     let copy = values[..DIM].to_vec();
     values.extend((0..5_000).flat_map(|_| copy.iter().copied()));
     let index = built(params(Metric::L2, DIM), &values, 0);
-    let report = index.verify();
+    let report = index.verify(&Run::new(0)).unwrap();
     assert!(report.ok());
     assert!(report.duplicates >= 4_990, "{} of 5,000 copies hang on a node", report.duplicates);
     // Each vector finds itself.
@@ -197,7 +197,7 @@ fn searching_goes_on_while_another_thread_adds() {
         searcher.join().unwrap()
     });
     assert!(searches >= 100);
-    assert!(index.verify().ok());
+    assert!(index.verify(&Run::new(0)).unwrap().ok());
 }
 
 #[test]

@@ -102,13 +102,13 @@ impl Index {
     #[pyo3(signature = (number, /))]
     fn contains(&self, number: i64) -> PyResult<bool> {
         self.writers.check()?;
-        Ok(self.core.contains(number))
+        self.core.contains(number).map_err(raise)
     }
 
     /// All ids, in the order they were added.
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         self.writers.check()?;
-        Ok(PyArray1::from_vec(py, detached(py, || Ok(self.core.ids()))?))
+        Ok(PyArray1::from_vec(py, detached(py, || self.core.ids())?))
     }
 
     /// The stored bytes of the vectors with these ids, one after the other.
@@ -173,12 +173,12 @@ impl Index {
     /// The shape of the graph and the memory it takes, by name.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let _locked = self.writers.enter()?;
-        report::stats(py, &detached(py, || Ok(self.core.stats()))?)
+        report::stats(py, &detached(py, || self.core.stats())?)
     }
 
     /// What a full traversal found, by name.
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let _locked = self.writers.enter()?;
-        report::findings(py, detached(py, || Ok(self.core.verify()))?)
+        report::findings(py, detached(py, || self.core.verify(&Run::new(0)))?)
     }
 }

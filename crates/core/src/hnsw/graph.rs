@@ -11,6 +11,7 @@ use super::spread::Spread;
 use super::undo::RowName;
 use crate::arena::Arena;
 use crate::error::Result;
+use crate::mapped::MappedRows;
 
 /// The graph's memory: rows and the entry point. Which edges are there is decided elsewhere.
 ///
@@ -76,6 +77,12 @@ impl Graph {
         if layer == 0 { 2 * self.m } else { self.m }
     }
 
+    /// The layer-0 rows as a snapshot's that was mapped: those are checked as they are read.
+    #[inline(always)]
+    pub fn mapped(&self) -> Option<&MappedRows> {
+        self.layer0.mapped()
+    }
+
     /// Layer-0 rows and upper rows, for snapshots.
     pub fn arenas(&self) -> (&Arena, &Arena) {
         (&self.layer0, &self.upper)
@@ -116,8 +123,16 @@ impl Graph {
             return self.words(&self.layer0, slot);
         }
         let base = self.words(&self.layer0, slot);
-        debug_assert!(layer <= base.level());
-        self.words(&self.upper, base.upper() + layer as u32 - 1)
+        debug_assert!(layer <= base.level() || self.mapped().is_some());
+        let row = self.words(&self.upper, base.upper().wrapping_add(layer as u32 - 1));
+        match self.mapped() {
+            // A hostile snapshot may lead to a node that does not reach the layer, or to the row of another.
+            Some(mapped) if layer > base.level() || row.level() != base.level() => {
+                mapped.refuse(slot, format_args!("it has no row of its own on layer {layer}, which links lead to"));
+                Self::over(mapped.blank(), self.upper.row_bytes())
+            }
+            _ => row,
+        }
     }
 
     /// What the undo log calls the row of a node.
@@ -138,15 +153,30 @@ impl Graph {
 
     #[inline(always)]
     fn words<'a>(&'a self, arena: &'a Arena, row: u32) -> Row<'a> {
+        let bytes = arena.row_bytes();
+        let address = match arena.mapped() {
+            None => arena.address(row).cast_const(),
+            // Rows of a snapshot that was read were checked then; those of a map are as they are come to.
+            Some(rows) => rows.sound_row(row, |address| Self::over(address, bytes).check_stored(self.mapped_slots())),
+        };
+        Self::over(address, bytes)
+    }
+
+    fn mapped_slots(&self) -> u32 {
+        self.mapped().map_or(0, |rows| rows.rows() as u32)
+    }
+
+    #[inline(always)]
+    fn over<'a>(address: *const u8, bytes: usize) -> Row<'a> {
         // SAFETY: rows are 4-byte multiples in page-aligned chunks, reserved before their slot is known to anyone, and
-        // accessed only as atomics. AtomicU32 has the layout of u32.
-        Row::new(unsafe { std::slice::from_raw_parts(arena.row(row).cast::<AtomicU32>(), arena.row_bytes() / 4) })
+        // accessed only as atomics. AtomicU32 has the layout of u32. Those of a map and blank ones are only loaded.
+        Row::new(unsafe { std::slice::from_raw_parts(address.cast::<AtomicU32>(), bytes / 4) })
     }
 
     /// Brings a layer-0 row towards the caches.
     #[inline(always)]
     pub fn prefetch(&self, slot: u32) {
-        vicinal_kernels::prefetch(self.layer0.row(slot), self.layer0.row_bytes());
+        vicinal_kernels::prefetch(self.layer0.address(slot), self.layer0.row_bytes());
     }
 
     /// Where a search starts, if there is any node.

@@ -30,7 +30,7 @@ pub use graph::{EntryPoint, Graph, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, Query, knn_search};
 pub use levels::{LevelLaw, MAX_LEVEL};
-pub use row::slot_of;
+pub use row::{PROTECTED, slot_of};
 pub use scratch::Scratch;
 pub use spread::Spread;
 pub use undo::{RowName, Undo};

@@ -19,6 +19,8 @@ const FAR: usize = 100;
 const ENOUGH: usize = 40;
 /// Nodes that must have been seen before the mean is used.
 const NODES: u64 = 100;
+/// Largest exponent that is believed.
+const STEEPEST: f64 = 16.0;
 /// Exponents are summed in units of 2^-20: whole numbers sum to the same in any order of threads.
 const UNIT: f64 = (1 << 20) as f64;
 
@@ -40,6 +42,11 @@ impl Spread {
         (self.sum.load(Ordering::Relaxed), self.nodes.load(Ordering::Relaxed))
     }
 
+    /// Whether a graph of so many slots can have come to these parts.
+    pub fn is_possible((sum, nodes): (u64, u64), slots: u32) -> bool {
+        nodes <= u64::from(slots) && sum as f64 <= nodes as f64 * STEEPEST * UNIT
+    }
+
     /// Puts back what [`Spread::parts`] returned.
     pub(super) fn restore(&self, (sum, nodes): (u64, u64)) {
         self.sum.store(sum, Ordering::Relaxed);
@@ -55,7 +62,7 @@ impl Spread {
         let value = |rank: usize| f64::from(neighbors[rank - 1].score() - zero);
         let exponent = (value(far) / value(NEAR)).ln() / (far as f64 / NEAR as f64).ln();
         if exponent.is_finite() {
-            self.sum.fetch_add((exponent.clamp(0.0, 16.0) * UNIT) as u64, Ordering::Relaxed);
+            self.sum.fetch_add((exponent.clamp(0.0, STEEPEST) * UNIT) as u64, Ordering::Relaxed);
             self.nodes.fetch_add(1, Ordering::Relaxed);
         }
     }

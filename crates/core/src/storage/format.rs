@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::blocks::{BLOCK, SUMS_PER_BLOCK, Section, sum};
+use crate::blocks::{BLOCK, Layout, SUMS_PER_BLOCK, sum};
 use crate::error::{Error, Result};
 use crate::flat::Space;
-use crate::hnsw::{EntryPoint, MAX_LEVEL, row_bytes};
+use crate::hnsw::{EntryPoint, MAX_LEVEL, Spread, row_bytes};
 use crate::types::{Dtype, MAX_SLOTS, Metric, Params};
 
 /// First bytes of every snapshot. The high bit of the first one and the line ends tell of a file that went through a
@@ -45,33 +45,6 @@ pub struct Header {
     pub spread: (u64, u64),
     /// Whether ids differ from slots.
     pub ids: bool,
-}
-
-/// Where everything lies. It follows from the header's other fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Layout {
-    /// In the order of the file; the sums come last.
-    pub sections: Vec<Section>,
-    /// Bytes of the file.
-    pub file_bytes: u64,
-}
-
-impl Layout {
-    fn push(&mut self, name: &'static str, rows: u64, row_bytes: usize) {
-        let section = Section { name, offset: self.file_bytes, rows, row_bytes };
-        self.file_bytes += section.bytes().next_multiple_of(BLOCK as u64);
-        self.sections.push(section);
-    }
-
-    /// The section of that name, if there is one.
-    pub fn find(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
-    }
-
-    /// The section of that name, which every file with this header has.
-    pub fn section(&self, name: &str) -> &Section {
-        self.find(name).expect("the layout has the sections that its header asks for")
-    }
 }
 
 impl Header {
@@ -224,6 +197,9 @@ impl Block {
             return Err(format!("its entry point, slot {} at level {}, is no node", entry.slot, entry.level));
         }
         let spread = (u64::from_le_bytes(self.array(104)), u64::from_le_bytes(self.array(112)));
+        if !Spread::is_possible(spread, slots) {
+            return Err(format!("its growth of neighbourhoods, {} over {} nodes, is impossible", spread.0, spread.1));
+        }
         let sections = (self.u32(96) as usize).min((HEADER_SUM - TABLE) / ENTRY);
         let ids = (0..sections).any(|i| self.name::<8>(TABLE + i * ENTRY) == IDS);
         Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), spread, ids })

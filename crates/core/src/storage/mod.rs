@@ -4,6 +4,7 @@
 //! against the graph it belongs to. What does not hold is [`Error::Corruption`] with the block's name.
 
 mod format;
+mod map;
 mod read;
 mod structure;
 mod write;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::index::Index;
+use crate::run::Run;
 
 impl Index {
     /// Writes the index to a file, all of it or nothing: a file that is already there stays as it is until the new one
@@ -21,10 +23,25 @@ impl Index {
         write::save(self, path)
     }
 
-    /// Reads an index from a file that [`Index::save`] wrote, and checks every byte of it.
+    /// Opens a file that [`Index::save`] wrote: reads all of it and checks every byte, or, with `mmap`, maps it.
+    ///
+    /// A mapped index can't be added to. Opening it reads next to nothing; a block is checked when it is first touched,
+    /// and processes share the memory. Damage turns up as [`Error::Corruption`] of the search that comes to it, and of
+    /// every one after that. The file may be replaced meanwhile (as [`Index::save`] does, by rename) but not written to
+    /// in place or cut short: no program can notice that in time.
     pub fn open(path: &Path, mmap: bool) -> Result<Index> {
         check_endian()?;
-        read::open(path)
+        if mmap { map::open(path) } else { read::open(path) }
+    }
+
+    /// What opening a snapshot checks of all of it when it is read, caught up for one that was mapped.
+    pub(crate) fn check_snapshot(&self, run: &Run) -> Result<()> {
+        let Some(file) = self.mapped() else { return Ok(()) };
+        file.check_all(run)?;
+        if let Some((by_slot, order)) = self.ids.arenas() {
+            structure::check_ids(file.path(), file.layout(), by_slot, order, self.slots())?;
+        }
+        structure::check(file.path(), file.layout(), &self.graph, &self.vectors, self.slots())
     }
 }
 

@@ -4,21 +4,22 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::format::{AUX, Header, IDS, LINKS, LO, Layout, ORDER, SUMS, UPPER, WALK};
+use super::format::{AUX, Header, IDS, LINKS, LO, ORDER, UPPER, WALK};
 use super::{io, structure};
 use crate::arena::Arena;
-use crate::blocks::{BLOCK, SUMS_PER_BLOCK, Section, sum};
+use crate::blocks::{BLOCK, Section};
 use crate::error::{Error, Result};
 use crate::hnsw::{Graph, Spread};
 use crate::ids::Ids;
 use crate::index::{Index, Parts};
+use crate::mapped::check_sums;
 use crate::vectors::Vectors;
 
 /// Bytes that are read at once: little enough to be summed while they are in the cache.
 const PIECE: usize = 64 * BLOCK;
 
 /// Opens the file and believes its header.
-pub fn open_header(path: &Path) -> Result<(File, Header, Layout)> {
+pub fn open_header(path: &Path) -> Result<(File, Header)> {
     // Asked before the file is opened: opening a pipe would wait for its other end.
     let kind = std::fs::metadata(path).map_err(io(path, "opening the file"))?;
     if !kind.is_file() && !kind.is_dir() {
@@ -29,15 +30,14 @@ pub fn open_header(path: &Path) -> Result<(File, Header, Layout)> {
     let mut first = Vec::with_capacity(BLOCK);
     (&file).take(BLOCK as u64).read_to_end(&mut first).map_err(io(path, "reading the header"))?;
     let file_bytes = file.metadata().map_err(io(path, "reading the file's length"))?.len();
-    let header = Header::decode(path, &first, file_bytes)?;
-    let layout = header.layout();
-    Ok((file, header, layout))
+    Ok((file, Header::decode(path, &first, file_bytes)?))
 }
 
 /// Opens a snapshot with all of it in memory and all of it checked.
 pub fn open(path: &Path) -> Result<Index> {
-    let (file, header, layout) = open_header(path)?;
-    let sums = read_sums(path, &file, layout.section(SUMS))?;
+    let (file, header) = open_header(path)?;
+    let layout = header.layout();
+    let sums = read_sums(path, &file, layout.sums())?;
     let reader = SectionReader { path, file: &file, sums: &sums };
     let arena = |name| layout.find(name).map(|section| reader.arena(section)).transpose();
     let required = |name| reader.arena(layout.section(name));
@@ -55,7 +55,7 @@ pub fn open(path: &Path) -> Result<Index> {
         _ => Ids::new(),
     };
     structure::check(path, &layout, &graph, &vectors, header.slots)?;
-    Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots: header.slots, read_only: false }))
+    Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots: header.slots, mapped: None }))
 }
 
 fn read_at(path: &Path, mut file: &File, at: u64, out: &mut [u8]) -> Result<()> {
@@ -76,11 +76,7 @@ fn read_sums(path: &Path, file: &File, section: &Section) -> Result<Vec<u32>> {
     let mut block = [0; BLOCK];
     for at in (section.offset..section.offset + section.bytes()).step_by(BLOCK) {
         read_at(path, file, at, &mut block)?;
-        let (words, own) = block.split_at(4 * SUMS_PER_BLOCK);
-        if sum(words).to_le_bytes() != own {
-            return Err(section.damage(path, at, "the checksum of the checksums does not match"));
-        }
-        sums.extend(words.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
+        sums.extend(check_sums(path, section, at, &block)?.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
     }
     Ok(sums)
 }

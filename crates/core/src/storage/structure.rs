@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::format::{LINKS, Layout, ORDER, UPPER};
+use super::format::{LINKS, ORDER, UPPER};
 use crate::arena::Arena;
-use crate::blocks::Section;
+use crate::blocks::{Layout, Section};
 use crate::error::Result;
 use crate::flat::Space;
-use crate::hnsw::{Graph, slot_of};
+use crate::hnsw::{Graph, PROTECTED, slot_of};
 use crate::vectors::Vectors;
 
 /// In the list of levels: the slot hangs on a chain, links must not lead to it.
@@ -31,6 +31,7 @@ pub fn check(path: &Path, layout: &Layout, graph: &Graph, vectors: &Vectors, slo
     let links = Rows { path, section: layout.section(LINKS) };
     let levels = check_nodes(&links, graph, slots)?;
     check_links(path, layout, graph, &levels)?;
+    check_tree(&links, graph, &levels)?;
     check_chains(&links, graph, vectors, &levels)
 }
 
@@ -112,6 +113,41 @@ fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Re
         }
     }
     Ok(())
+}
+
+/// Checks that the protected edges are a tree over all nodes, with at most `M` at each: what makes every vector
+/// reachable, and what later adds rely on.
+fn check_tree(links: &Rows<'_>, graph: &Graph, levels: &[u8]) -> Result<()> {
+    let Some(entry) = graph.entry() else { return Ok(()) };
+    let mut reached = vec![false; levels.len()];
+    let mut stack = vec![entry.slot];
+    reached[entry.slot as usize] = true;
+    let (mut own, mut theirs) = (vec![0; graph.capacity(0)], vec![0; graph.capacity(0)]);
+    let (mut nodes, mut ends) = (0, 0);
+    while let Some(node) = stack.pop() {
+        nodes += 1;
+        let degree = graph.row(node, 0).read(&mut own);
+        let mut edges = 0;
+        for other in own[..degree].iter().filter(|&&link| link & PROTECTED != 0).map(|&link| slot_of(link)) {
+            edges += 1;
+            let degree = graph.row(other, 0).read(&mut theirs);
+            if !theirs[..degree].contains(&(node | PROTECTED)) {
+                return links.refuse(node, format!("its protected edge to {other} has none back"));
+            }
+            if !std::mem::replace(&mut reached[other as usize], true) {
+                stack.push(other);
+            }
+        }
+        if edges > graph.m() {
+            return links.refuse(node, format!("it has {edges} protected edges, more than {}", graph.m()));
+        }
+        ends += edges;
+    }
+    match (0..).zip(levels).find(|&(slot, &level)| level != TWIN && !reached[slot as usize]) {
+        Some((lost, _)) => links.refuse(lost, "no protected edges lead to it"),
+        None if ends != 2 * (nodes - 1) => links.refuse(entry.slot, "the protected edges from it run in circles"),
+        None => Ok(()),
+    }
 }
 
 /// Checks that each slot that is no node hangs on the chain of one node, and that its vector is the node's.

@@ -12,15 +12,23 @@ use crate::blocks::{BLOCK, SUMS_PER_BLOCK, sum};
 use crate::error::{Error, Result};
 use crate::hnsw::RowName;
 use crate::index::Index;
+use crate::run::Run;
 
 /// Blocks that are written at once.
 const BUFFER: usize = 256 * BLOCK;
 
 /// See [`Index::save`].
 pub fn save(index: &Index, path: &Path) -> Result<()> {
+    // Rows of a damaged snapshot must not get sums of their own.
+    index.check_snapshot(&Run::new(0))?;
+    replace(path, |file| write_snapshot(index, file))
+}
+
+/// Puts what `write` writes in the place of a file, once it is whole and on the disk.
+fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     let target = resolve(path)?;
     let temporary = Temporary::beside(&target).map_err(io(path, "creating the file"))?;
-    write_snapshot(index, &temporary.file).map_err(io(path, "writing the snapshot"))?;
+    write(&temporary.file).map_err(io(path, "writing the snapshot"))?;
     temporary.file.sync_all().map_err(io(path, "writing the snapshot to the disk"))?;
     // On any way out before this line the temporary file is removed, and the target is as it was.
     temporary.rename(&target).map_err(io(path, "giving the snapshot its name"))?;
@@ -184,5 +192,53 @@ impl<'a> BlockWriter<'a> {
             file.write_all(&sum(block).to_le_bytes())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vicinal");
+        fs::write(&path, "old").unwrap();
+        let full = |mut file: &File| {
+            file.write_all(b"half of the new")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        };
+        let error = replace(&path, full).unwrap_err();
+        assert!(
+            matches!(&error, Error::Io { path: named, source, .. }
+            if *named == path && source.kind() == io::ErrorKind::StorageFull),
+            "{error:?}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_panic_while_writing_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.vicinal");
+        let outcome = std::panic::catch_unwind(|| replace(&path, |_| panic!("on purpose")));
+        assert!(outcome.is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_a_link_its_place() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("a.vicinal"), folder.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&path, &link).unwrap();
+        replace(&link, |mut file| file.write_all(b"new")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 }

@@ -9,6 +9,7 @@ use super::scorer::{Adjust, CodeScorer};
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::flat::{Block, Plane, Space};
+use crate::run::Run;
 use crate::types::{Dtype, Metric};
 
 /// Stored rows, each written once and immutable from then on.
@@ -48,6 +49,12 @@ impl Vectors {
     /// The arenas by name, for snapshots and for counting bytes: walk plane, lo plane, aux.
     pub fn arenas(&self) -> [(&'static str, Option<&Arena>); 3] {
         [("walk", Some(&self.walk)), ("lo", self.lo.as_ref()), ("aux", self.aux.as_ref())]
+    }
+
+    /// Checks the sums of all rows of a mapped snapshot, before they are read without asking for each.
+    pub fn check_mapped(&self, run: &Run) -> Result<()> {
+        let arenas = self.arenas().into_iter().filter_map(|(_, arena)| arena);
+        arenas.filter_map(Arena::mapped).try_for_each(|rows| rows.check_all(run))
     }
 
     /// Makes room for slots below `rows`.

@@ -3,8 +3,10 @@
 // Each test crate uses a part of it.
 #![allow(dead_code)]
 
+pub mod file;
+
 use half::{bf16, f16};
-use vicinal_core::{Dtype, Index, Matrix, Metric, Params, Run, SearchOptions, check_metric};
+use vicinal_core::{Counters, Dtype, Error, Index, Matrix, Metric, Params, Run, SearchOptions, check_metric, knn};
 
 /// An index to build.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +120,7 @@ pub fn build(case: &Case) -> Index {
     index
 }
 
-/// Everything an index can be asked: ids, vectors, neighbours by graph and by exact search, laws.
+/// Everything an index can be asked: ids, vectors, neighbours by graph and by exact search.
 #[derive(Debug, PartialEq)]
 pub struct Answers {
     pub ids: Vec<i64>,
@@ -126,29 +128,63 @@ pub struct Answers {
     pub found: Vec<i64>,
     pub distances: Vec<u32>,
     pub exact: Vec<i64>,
-    pub counters: Option<Vec<vicinal_core::Counters>>,
+    pub counters: Option<Vec<Counters>>,
 }
 
-pub fn answers(index: &Index, case: &Case) -> Answers {
+pub fn answers(index: &Index, case: &Case) -> Result<Answers, Error> {
     let queries = queries(case);
-    let options = SearchOptions { k: 7, ef_search: 20, counters: true };
-    let hits = index.search(matrix(&queries, 5), &options, &one_thread()).unwrap();
-    let exact = index.search_exact(matrix(&queries, 5), 7, false, &one_thread()).unwrap();
-    let ids = index.ids();
-    assert!(index.verify().ok());
-    assert!(ids.iter().all(|&id| index.contains(id)));
-    Answers {
-        vectors: index.get(&ids).unwrap(),
+    let hits = index.search(matrix(&queries, QUERIES), &OPTIONS, &one_thread())?;
+    let exact = index.search_exact(matrix(&queries, QUERIES), OPTIONS.k, false, &one_thread())?;
+    let ids = index.ids()?;
+    for &id in &ids {
+        assert!(index.contains(id)?, "id {id} is listed but not contained");
+    }
+    assert!(!index.contains(-1)? && !index.contains(i64::MAX)?);
+    index.stats()?;
+    Ok(Answers {
+        vectors: index.get(&ids)?,
         ids,
         found: hits.ids,
         distances: hits.distances.iter().map(|d| d.to_bits()).collect(),
         exact: exact.ids,
         counters: hits.counters,
-    }
+    })
 }
+
+/// Searches an index that may be anyone's work. Whatever is answered must be true: distinct ids, nearest first, each at
+/// the distance that its vector has.
+pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
+    let queries = queries(case);
+    let Params { dim, metric, dtype, .. } = *index.params();
+    if (dim, metric, dtype) != (case.dim, case.metric, case.dtype) {
+        return Ok(());
+    }
+    let by_graph = index.search(matrix(&queries, QUERIES), &OPTIONS, &one_thread())?;
+    let exact = index.search_exact(matrix(&queries, QUERIES), OPTIONS.k, false, &one_thread())?;
+    for hits in [by_graph, exact] {
+        for (i, query) in queries.chunks(queries.len() / QUERIES).enumerate() {
+            let found = i * OPTIONS.k..i * OPTIONS.k + hits.counts[i] as usize;
+            let (ids, distances) = (&hits.ids[found.clone()], &hits.distances[found]);
+            assert!(distances.is_sorted(), "{distances:?}");
+            let distinct: std::collections::HashSet<i64> = ids.iter().copied().collect();
+            assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+            for (&id, &distance) in ids.iter().zip(distances) {
+                assert!(id >= 0, "{ids:?}");
+                let vector = index.get(&[id])?;
+                let alone = knn(matrix(&vector, 1), matrix(query, 1), dim, metric, dtype, 1, &one_thread()).unwrap();
+                assert_eq!(alone.distances[0].to_bits(), distance.to_bits(), "id {id}");
+            }
+        }
+    }
+    index.stats()?;
+    index.ids().map(|_| ())
+}
+
+const QUERIES: usize = 5;
+const OPTIONS: SearchOptions = SearchOptions { k: 7, ef_search: 20, counters: true };
 
 /// Five queries for a case.
 pub fn queries(case: &Case) -> Vec<u8> {
     let dtype = if case.dtype.is_float() { Dtype::F32 } else { case.dtype };
-    encode(dtype, case.dim, 5, &mut Numbers::new(case.seed ^ 99))
+    encode(dtype, case.dim, QUERIES, &mut Numbers::new(case.seed ^ 99))
 }

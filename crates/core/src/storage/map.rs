@@ -1,0 +1,47 @@
+//! Mapping a snapshot without reading it.
+
+use std::path::Path;
+
+use memmap2::Mmap;
+
+use super::format::{AUX, IDS, LINKS, LO, ORDER, UPPER, WALK};
+use super::io;
+use super::read::open_header;
+use crate::arena::Arena;
+use crate::error::Result;
+use crate::hnsw::{Graph, Spread};
+use crate::ids::Ids;
+use crate::index::{Index, Parts};
+use crate::mapped::{MappedFile, MappedRows};
+use crate::vectors::Vectors;
+
+/// Opens a snapshot as a map: the header is checked, and the row of the entry point.
+pub fn open(path: &Path) -> Result<Index> {
+    let (file, header) = open_header(path)?;
+    // SAFETY: a snapshot is replaced by rename, never written in place, so the bytes of this file don't change; the
+    // documentation of `Index::open` asks the same of others. Its length is that which the header asks for.
+    let map = unsafe { Mmap::map(&file) }.map_err(io(path, "mapping the file"))?;
+    let mapped = MappedFile::new(path, map, header.layout());
+    let layout = mapped.layout();
+    let rows = |name| MappedRows::new(&mapped, layout.section(name));
+    let arena = |name| layout.find(name).map(|section| Arena::over(MappedRows::new(&mapped, section)));
+
+    let walk = Arena::over(rows(WALK));
+    let vectors = Vectors::from_parts(header.space(), walk, arena(LO), arena(AUX));
+    let [links, upper] = [LINKS, UPPER].map(|name| Arena::over(rows(name).with_soundness()));
+    let mut graph = Graph::from_parts(header.params.m, links, upper, header.upper_rows, header.entry);
+    graph.spread = Spread::from_parts(header.spread);
+    let ids = match (arena(IDS), arena(ORDER)) {
+        (Some(by_slot), Some(order)) => Ids::mapped(by_slot, order),
+        _ => Ids::new(),
+    };
+    if let (Some(entry), Some(rows)) = (header.entry, graph.mapped()) {
+        let row = graph.row(entry.slot, 0);
+        if row.is_twin() || row.level() != entry.level {
+            rows.refuse(entry.slot, format_args!("the entry point is no node of level {}", entry.level));
+        }
+        mapped.undamaged()?;
+    }
+    let slots = header.slots;
+    Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots, mapped: Some(mapped) }))
+}
