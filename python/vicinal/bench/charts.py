@@ -21,6 +21,7 @@ OWN = ("#D55E00", "#8C2D04", "#F28E52")
 PEERS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555", "#B8A200")
 # The axis ends here, so that an exact answer has a place on it.
 LAST = 0.9995
+TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 
@@ -96,11 +97,10 @@ def _panel(
         )
         ends.append((_spread_out(points[-1][0]), points[-1][1], row, style["colour"]))
     axes.set_yscale("log")
-    ticks = [
-        tick for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999) if tick >= lowest
-    ]
+    best = max(recall for row in rows for recall, _ in row.curve(threads))
+    ticks = [tick for tick in TICKS if lowest <= tick <= best]
     names = [f"{tick:g}" for tick in ticks]
-    if any(recall > LAST for row in rows for recall, _ in row.curve(threads)):
+    if best > LAST:
         ticks, names = [*ticks, 1.0], [*names, "1"]
     axes.set_xticks([_spread_out(tick) for tick in ticks], names)
     axes.xaxis.set_minor_locator(NullLocator())
