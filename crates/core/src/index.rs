@@ -178,6 +178,7 @@ impl Index {
             let slot = self.ids.slot(id, slots);
             self.undamaged()?;
             let slot = slot.ok_or(Error::NotFound { id })?;
+            self.vectors.check_given(slot);
             // SAFETY: slots of the index were written.
             unsafe { self.vectors.read(slot, row) }
         }
@@ -280,6 +281,7 @@ impl Index {
                 self.scan(query, found)?;
             }
             let mut output = outputs[i].lock();
+            self.check_given(&found.nearest);
             *output.count = found.nearest.len() as u32;
             for (place, &(distance, slot)) in found.nearest.iter().enumerate() {
                 output.ids[place] = self.ids.id(slot);
@@ -311,6 +313,18 @@ impl Index {
         Ok(())
     }
 
+    /// Checks what a search of a mapped snapshot found: each is a vector, none is there twice, as it would be if chains
+    /// of equal vectors ran in a circle or into each other.
+    fn check_given(&self, nearest: &[(f32, u32)]) {
+        let Some(rows) = self.graph.mapped() else { return };
+        let mut slots: Vec<u32> = nearest.iter().map(|&(_, slot)| slot).collect();
+        slots.iter().for_each(|&slot| self.vectors.check_given(slot));
+        slots.sort_unstable();
+        if let Some(pair) = slots.windows(2).find(|pair| pair[0] == pair[1]) {
+            rows.refuse(pair[0], "it is found twice: its chain of equal vectors runs in a circle or into another");
+        }
+    }
+
     /// The true nearest neighbours of each query: every vector is visited.
     pub fn search_exact(&self, queries: Matrix<'_>, k: usize, counters: bool, run: &Run) -> Result<Hits> {
         let Params { dim, metric, dtype, .. } = self.params;
@@ -320,6 +334,7 @@ impl Index {
         let blocks = unsafe { self.vectors.blocks(self.len()) };
         let mut hits = flat::search(&blocks, self.vectors.space(), queries, k, counters, run)?;
         for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
+            self.vectors.check_given(*id as u32);
             *id = self.ids.id(*id as u32);
         }
         self.undamaged()?;

@@ -4,8 +4,9 @@
 //! is answered by a blank one, the file remembers why, and whoever began the search asks [`MappedFile::undamaged`]
 //! before any result leaves. Damage is never forgotten: from then on every answer is that error.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use memmap2::{Advice, Mmap};
@@ -156,6 +157,8 @@ pub struct MappedRows {
     blank: Box<[u64]>,
     /// One bit for each row: whether [`MappedRows::sound_row`] found it sound.
     sound: Box<[AtomicU64]>,
+    /// Whether [`MappedRows::check_once`] is done.
+    all_checked: AtomicBool,
 }
 
 impl MappedRows {
@@ -169,6 +172,7 @@ impl MappedRows {
             row_bytes: section.row_bytes,
             blank: vec![0; section.row_bytes.div_ceil(8)].into(),
             sound: Box::default(),
+            all_checked: AtomicBool::new(false),
             section: section.clone(),
             file: Arc::clone(file),
         }
@@ -221,7 +225,7 @@ impl MappedRows {
 
     /// As [`MappedRows::row`], but the row must also pass `check` when it is first touched.
     #[inline(always)]
-    pub fn sound_row(&self, row: u32, check: impl FnOnce(*const u8) -> Result<(), &'static str>) -> *const u8 {
+    pub fn sound_row<E: Display>(&self, row: u32, check: impl FnOnce(*const u8) -> Result<(), E>) -> *const u8 {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         if self.sound.get(word).is_some_and(|word| word.load(Relaxed) & bit != 0) {
             return self.address(row);
@@ -230,7 +234,7 @@ impl MappedRows {
     }
 
     #[cold]
-    fn first_sound_touch(&self, row: u32, check: impl FnOnce(*const u8) -> Result<(), &'static str>) -> *const u8 {
+    fn first_sound_touch<E: Display>(&self, row: u32, check: impl FnOnce(*const u8) -> Result<(), E>) -> *const u8 {
         let address = self.row(row);
         if address == self.blank() {
             return address;
@@ -260,13 +264,27 @@ impl MappedRows {
 
     /// Remembers that a row contradicts others, though its sum is right.
     #[cold]
-    pub fn refuse(&self, row: u32, message: impl std::fmt::Display) {
+    pub fn refuse(&self, row: u32, message: impl Display) {
         self.file.remember(self.section.row_damage(&self.file.path, row.into(), message));
     }
 
     /// Checks the blocks of all rows, by all threads of the run.
-    pub fn check_all(&self, run: &Run) -> Result<()> {
+    pub fn check_sums(&self, run: &Run) -> Result<()> {
         self.file.check_range(self.offset, self.rows * self.row_bytes, run)
+    }
+
+    /// Calls `check`, which checks all rows, until it has succeeded.
+    pub fn check_once(&self, check: impl FnOnce() -> Result<()>) -> Result<()> {
+        if !self.all_checked.load(Relaxed) {
+            check()?;
+            self.all_checked.store(true, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// See [`MappedFile::undamaged`].
+    pub fn undamaged(&self) -> Result<()> {
+        self.file.undamaged()
     }
 }
 

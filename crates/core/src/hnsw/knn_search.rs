@@ -74,47 +74,21 @@ pub fn knn_search(
 /// Puts the twins of each node behind it, and cuts the list at `k`.
 fn add_twins(graph: &Graph, vectors: &Vectors, k: usize, nearest: &mut Vec<(f32, u32)>) {
     let mut i = 0;
-    let nodes = nearest.len().min(k);
     while i < nearest.len().min(k) {
         let (distance, slot) = nearest[i];
         let twins: Vec<_> = graph.twins(slot).take(k - i - 1).map(|twin| (distance, twin)).collect();
-        if graph.mapped().is_some() {
-            check_twins(graph, vectors, slot, &twins);
+        // SAFETY: the rows of a snapshot are all there.
+        let is_twin = |&(_, twin): &(f32, u32)| unsafe { vectors.equal(slot, twin) };
+        if let Some(rows) = graph.mapped()
+            && !twins.iter().all(is_twin)
+        {
+            rows.refuse(slot, "its chain of equal vectors leads to another vector");
         }
         let count = twins.len();
         nearest.splice(i + 1..i + 1, twins);
         i += 1 + count;
     }
     nearest.truncate(k);
-    if graph.mapped().is_some() {
-        check_nearest(graph, nearest, nearest.len() > nodes);
-    }
-}
-
-/// On the chain of a hostile snapshot there may be any slot; one with another vector would get a wrong distance.
-#[cold]
-fn check_twins(graph: &Graph, vectors: &Vectors, node: u32, twins: &[(f32, u32)]) {
-    // SAFETY: the rows of a snapshot are all there.
-    let differs = |&&(_, twin): &&(f32, u32)| !unsafe { vectors.equal(node, twin) };
-    if let (Some(rows), Some((_, twin))) = (graph.mapped(), twins.iter().find(differs)) {
-        rows.refuse(node, format_args!("slot {twin} is on its chain of equal vectors, and its vector is another"));
-    }
-}
-
-/// An answer may not name a slot twice, as it would if chains ran in circles or into each other, and its distances are
-/// numbers.
-fn check_nearest(graph: &Graph, nearest: &[(f32, u32)], has_twins: bool) {
-    let Some(rows) = graph.mapped() else { return };
-    if let Some((distance, slot)) = nearest.iter().find(|(distance, _)| !distance.is_finite()) {
-        rows.refuse(*slot, format_args!("the distance to its vector is {distance}"));
-    }
-    if has_twins {
-        let mut slots: Vec<u32> = nearest.iter().map(|&(_, slot)| slot).collect();
-        slots.sort_unstable();
-        if let Some(pair) = slots.windows(2).find(|pair| pair[0] == pair[1]) {
-            rows.refuse(pair[0], "it is found twice: chains of equal vectors run in a circle or into each other");
-        }
-    }
 }
 
 fn counters(scratch: &Scratch, reranked: usize) -> Counters {

@@ -26,7 +26,7 @@ pub fn open(path: &Path) -> Result<Index> {
     let rows = |name| MappedRows::new(&mapped, layout.section(name));
     let arena = |name| layout.find(name).map(|section| Arena::over(MappedRows::new(&mapped, section)));
 
-    let walk = Arena::over(rows(WALK));
+    let walk = Arena::over(rows(WALK).with_soundness());
     let vectors = Vectors::from_parts(header.space(), walk, arena(LO), arena(AUX));
     let [links, upper] = [LINKS, UPPER].map(|name| Arena::over(rows(name).with_soundness()));
     let mut graph = Graph::from_parts(header.params.m, links, upper, header.upper_rows, header.entry);

@@ -81,10 +81,13 @@ fn check_nodes(links: &Rows<'_>, graph: &Graph, slots: u32) -> Result<Vec<u8>> {
     }
 }
 
-/// Checks that each link leads to a node that is on the link's layer.
+/// Checks that each link leads to another node that is on the link's layer, and no two of a row to the same.
 fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Result<()> {
     let slots = levels.len() as u32;
     let mut links = vec![0; graph.capacity(0)];
+    // For each node the number of the row that last linked to it.
+    let mut linked_by = vec![0u64; levels.len()];
+    let mut row_number = 0;
     for (slot, &level) in (0..slots).zip(levels) {
         if level == TWIN {
             continue;
@@ -103,12 +106,16 @@ fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Re
                 return rows.refuse(number, format!("its level is not {level}, that of slot {slot}"));
             }
             let degree = row.read(&mut links);
+            row_number += 1;
             let bad = |&neighbor: &u32| {
                 let theirs = levels[neighbor as usize];
-                neighbor == slot || theirs == TWIN || usize::from(theirs) < layer
+                let before = std::mem::replace(&mut linked_by[neighbor as usize], row_number);
+                neighbor == slot || theirs == TWIN || usize::from(theirs) < layer || before == row_number
             };
             if let Some(neighbor) = links[..degree].iter().map(|&link| slot_of(link)).find(bad) {
-                return rows.refuse(number, format!("slot {slot} links to {neighbor}, no other node of layer {layer}"));
+                let message =
+                    format!("slot {slot} links to {neighbor}, twice or though it is no node of layer {layer}");
+                return rows.refuse(number, message);
             }
         }
     }

@@ -51,10 +51,22 @@ impl Vectors {
         [("walk", Some(&self.walk)), ("lo", self.lo.as_ref()), ("aux", self.aux.as_ref())]
     }
 
-    /// Checks the sums of all rows of a mapped snapshot, before they are read without asking for each.
+    /// Checks all rows of a mapped snapshot, unless that was done: they are about to be read without asking for each.
     pub fn check_mapped(&self, run: &Run) -> Result<()> {
-        let arenas = self.arenas().into_iter().filter_map(|(_, arena)| arena);
-        arenas.filter_map(Arena::mapped).try_for_each(|rows| rows.check_all(run))
+        let Some(walk) = self.walk.mapped() else { return Ok(()) };
+        walk.check_once(|| {
+            let arenas = self.arenas().into_iter().filter_map(|(_, arena)| arena);
+            arenas.filter_map(Arena::mapped).try_for_each(|rows| rows.check_sums(run))?;
+            run.for_each_uncounted(
+                walk.rows(),
+                1024,
+                || (),
+                |(), slot| {
+                    self.check_given(slot as u32);
+                    walk.undamaged()
+                },
+            )
+        })
     }
 
     /// Makes room for slots below `rows`.
@@ -125,6 +137,19 @@ impl Vectors {
             return Err(("aux", format!("{stored} is stored of a vector that has {expected}")));
         }
         Ok(())
+    }
+
+    /// Checks the row of a slot that a mapped snapshot gives out, the first time that it does: what a hostile file
+    /// calls a vector may have a distance that looks like one.
+    #[inline]
+    pub fn check_given(&self, slot: u32) {
+        if let Some(rows) = self.walk.mapped() {
+            rows.sound_row(slot, |_| {
+                let mut row = vec![0; self.dtype.row_bytes(self.dim)];
+                // SAFETY: a snapshot's rows are all there.
+                unsafe { self.check_stored(slot, &mut row) }.map_err(|(_, message)| message)
+            });
+        }
     }
 
     /// What `aux` holds of a row.

@@ -5,6 +5,8 @@
 
 pub mod file;
 
+use std::collections::HashSet;
+
 use half::{bf16, f16};
 use vicinal_core::{Counters, Dtype, Error, Index, Matrix, Metric, Params, Run, SearchOptions, check_metric, knn};
 
@@ -152,12 +154,19 @@ pub fn answers(index: &Index, case: &Case) -> Result<Answers, Error> {
 }
 
 /// Searches an index that may be anyone's work. Whatever is answered must be true: distinct ids, nearest first, each at
-/// the distance that its vector has.
+/// the distance that its vector has. (Of a hostile map that gives one id to two vectors, or an order by ids that is
+/// none, only `verify` tells.)
 pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
     let queries = queries(case);
     let Params { dim, metric, dtype, .. } = *index.params();
     if (dim, metric, dtype) != (case.dim, case.metric, case.dtype) {
         return Ok(());
+    }
+    let ids = index.ids()?;
+    let distinct: HashSet<i64> = ids.iter().copied().collect();
+    let contained = ids.iter().map(|&id| index.contains(id)).collect::<Result<Vec<_>, _>>()?;
+    if distinct.len() < ids.len() || contained.contains(&false) {
+        return Err(index.verify(&one_thread()).expect_err("an id twice"));
     }
     let by_graph = index.search(matrix(&queries, QUERIES), &OPTIONS, &one_thread())?;
     let exact = index.search_exact(matrix(&queries, QUERIES), OPTIONS.k, false, &one_thread())?;
@@ -166,7 +175,7 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
             let found = i * OPTIONS.k..i * OPTIONS.k + hits.counts[i] as usize;
             let (ids, distances) = (&hits.ids[found.clone()], &hits.distances[found]);
             assert!(distances.is_sorted(), "{distances:?}");
-            let distinct: std::collections::HashSet<i64> = ids.iter().copied().collect();
+            let distinct: HashSet<i64> = ids.iter().copied().collect();
             assert_eq!(distinct.len(), ids.len(), "{ids:?}");
             for (&id, &distance) in ids.iter().zip(distances) {
                 assert!(id >= 0, "{ids:?}");
@@ -176,8 +185,7 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
             }
         }
     }
-    index.stats()?;
-    index.ids().map(|_| ())
+    index.stats().map(|_| ())
 }
 
 const QUERIES: usize = 5;
