@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -76,10 +77,11 @@ def test_plots_and_figures_are_left(told):
 def test_the_three_commands_work(told, shell):
     figures, folder = told
     assert len(figures["commands"]) == 3
+    # What a reader can type: the command if it is on PATH, else the program that is running.
+    program = "vicinal" if shutil.which("vicinal") else sys.argv[0]
     for line in figures["commands"]:
-        program, _, words = line.partition("vicinal ")
-        assert program in ("", "python -m ") or program == sys.argv[0]
-        said = shell(*words.split(), "--json")
+        assert line.startswith(f"{program} ")
+        said = shell(*line.removeprefix(program).split(), "--json")
         assert said.returncode == 0, said.stderr
     assert json.loads(said.stdout)["measurements"][0]["recall"] > 0.95
     assert (folder / "shops.vicinal").exists()
