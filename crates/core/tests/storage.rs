@@ -15,7 +15,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(support::cases_wanted(64)))]
 
     #[test]
     fn an_opened_index_gives_the_same_answers_and_saves_the_same_bytes(case in case()) {

@@ -103,7 +103,7 @@ fn damage_is_named() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(support::cases_wanted(2000)))]
 
     #[test]
     fn no_bytes_crash_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..9000), magic: bool, version in 0u32..3) {

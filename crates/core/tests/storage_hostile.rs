@@ -251,7 +251,7 @@ fn edit() -> impl Strategy<Value = (usize, usize, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(support::cases_wanted(1000)))]
 
     #[test]
     fn no_rows_lead_astray(edits in prop::collection::vec(edit(), 1..6)) {

@@ -97,9 +97,9 @@ impl Header {
         block.put(80, &self.upper_rows.to_le_bytes());
         block.put(84, &self.entry.map_or(u32::MAX, |entry| entry.slot).to_le_bytes());
         block.put(88, &self.entry.map_or(0, |entry| entry.level as u32).to_le_bytes());
+        block.put(96, &(layout.sections.len() as u32).to_le_bytes());
         block.put(104, &self.spread.0.to_le_bytes());
         block.put(112, &self.spread.1.to_le_bytes());
-        block.put(96, &(layout.sections.len() as u32).to_le_bytes());
         for (i, section) in layout.sections.iter().enumerate() {
             let at = TABLE + i * ENTRY;
             block.put(at, section.name.as_bytes());

@@ -27,7 +27,8 @@ pub fn save(index: &Index, path: &Path) -> Result<()> {
 /// Puts what `write` writes in the place of a file, once it is whole and on the disk.
 fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     let target = resolve(path)?;
-    let temporary = Temporary::beside(&target).map_err(io(path, "creating the file"))?;
+    let temporary = Temporary::beside(&target)
+        .map_err(io(path, "creating the file (its folder must be there, and yours to write to)"))?;
     write(&temporary.file).map_err(io(path, "writing the snapshot"))?;
     temporary.file.sync_all().map_err(io(path, "writing the snapshot to the disk"))?;
     // On any way out before this line the temporary file is removed, and the target is as it was.
@@ -38,6 +39,9 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> Result<(
 /// The file to replace. Behind a symbolic link that is the file it leads to, and one that can't be written to (a
 /// folder, a file without the permission) is refused before the work instead of after it.
 fn resolve(path: &Path) -> Result<PathBuf> {
+    if path.file_name().is_none() && !path.is_dir() {
+        return Err(Error::invalid(format!("{:?} names no file to save to", path.display().to_string())));
+    }
     let Ok(target) = fs::canonicalize(path) else { return Ok(path.to_owned()) };
     let metadata = fs::metadata(&target).map_err(io(path, "replacing the file"))?;
     if !metadata.is_file() && !metadata.is_dir() {

@@ -23,8 +23,9 @@ impl Snapshot {
     pub fn sections(&self) -> Vec<Section> {
         (0..self.u32(96) as usize)
             .map(|i| 128 + i * 32)
+            .take_while(|at| at + 32 <= BLOCK)
             .map(|at| Section {
-                name: String::from_utf8(self.bytes[at..at + 8].to_vec()).unwrap().trim_end_matches('\0').into(),
+                name: String::from_utf8_lossy(&self.bytes[at..at + 8]).trim_end_matches('\0').into(),
                 offset: u64::from_le_bytes(self.bytes[at + 8..at + 16].try_into().unwrap()) as usize,
                 rows: u64::from_le_bytes(self.bytes[at + 16..at + 24].try_into().unwrap()) as usize,
                 row_bytes: self.u32(at + 24) as usize,
@@ -66,6 +67,10 @@ impl Snapshot {
             let own = crc32c::crc32c(&self.bytes[at..at + BLOCK - 4]);
             self.put_u32(at + BLOCK - 4, own);
         }
+        self.seal_header();
+    }
+
+    pub fn seal_header(&mut self) {
         let own = crc32c::crc32c(&self.bytes[..BLOCK - 4]);
         self.put_u32(BLOCK - 4, own);
     }

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod file;
+pub mod golden;
 
 use std::collections::HashSet;
 
@@ -28,6 +29,11 @@ pub fn cases() -> Vec<Case> {
     all.filter(|&(metric, dtype)| check_metric(metric, dtype).is_ok())
         .map(|(metric, dtype)| Case { metric, dtype, dim: 6, rows: 12, seed: 0, ids: false })
         .collect()
+}
+
+/// How many cases a property is tried on: `usual`, or what PROPTEST_CASES says.
+pub fn cases_wanted(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(usual, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
 }
 
 pub fn one_thread() -> Run {
@@ -188,7 +194,7 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
     index.stats().map(|_| ())
 }
 
-const QUERIES: usize = 5;
+pub const QUERIES: usize = 5;
 const OPTIONS: SearchOptions = SearchOptions { k: 7, ef_search: 20, counters: true };
 
 /// Five queries for a case.
