@@ -100,9 +100,9 @@ impl Index {
 
     /// Whether the index holds an id.
     #[pyo3(signature = (number, /))]
-    fn contains(&self, number: i64) -> PyResult<bool> {
+    fn contains(&self, py: Python<'_>, number: i64) -> PyResult<bool> {
         self.writers.check()?;
-        self.core.contains(number).map_err(raise)
+        detached(py, || self.core.contains(number))
     }
 
     /// All ids, in the order they were added.
@@ -179,6 +179,8 @@ impl Index {
     /// What a full traversal found, by name.
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let _locked = self.writers.enter()?;
-        report::findings(py, detached(py, || self.core.verify(&Run::new(0)))?)
+        let run = Run::new(0);
+        let cost = Cost::scan(1, self.core.len(), self.core.params().dim);
+        report::findings(py, watched(py, &run, cost, self.core.len(), None, || self.core.verify(&run))?)
     }
 }
