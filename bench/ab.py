@@ -23,7 +23,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from run import RESULTS, ROOT, say, workload
+from run import RESULTS, ROOT, say, told, workload
 
 from vicinal.bench import Settings, prepare
 from vicinal.bench.curves import Spread, value_at
@@ -31,6 +31,8 @@ from vicinal.bench.peers import Contender, parse
 from vicinal.bench.suite import Seat, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vicinal.bench.results import Results, Row
 
 NONE = "-"
@@ -43,12 +45,8 @@ def side(label: str, text: str, adapter: str) -> Seat:
     python = Path(sys.executable)
     for word in filter(None, text.split(",")):
         name, _, value = word.partition("=")
-        if name == "python":
-            python = Path(value)
-        elif name == "wheel":
-            python = installed(Path(value).resolve())
-        elif name == "rev":
-            python = installed(built(value))
+        if name in ("python", "wheel", "rev"):
+            python = INTERPRETERS[name](value)
         elif name.isupper() and name != "M":
             environment[name] = value
         else:
@@ -70,18 +68,10 @@ def built(revision: str) -> Path:
         archive = subprocess.run(command, check=True, capture_output=True)
         with tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
             tar.extractall(source, filter="data")
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--wheel-dir",
-            str(folder),
-        ]
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        command = [*pip, "--wheel-dir", str(folder), str(source)]
         target = {"CARGO_TARGET_DIR": str(RESULTS / "builds" / "target")}
-        subprocess.run([*pip, str(source)], check=True, env={**os.environ, **target})
+        subprocess.run(command, check=True, env={**os.environ, **target})
     return next(folder.glob("*.whl"))
 
 
@@ -93,6 +83,13 @@ def installed(wheel: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(wheel)], check=True)
     return python
+
+
+INTERPRETERS: dict[str, Callable[[str], Path]] = {
+    "python": Path,
+    "wheel": lambda value: installed(Path(value).resolve()),
+    "rev": lambda value: installed(built(value)),
+}
 
 
 def report(results: Results, threads: list[int]) -> str:
@@ -200,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

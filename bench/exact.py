@@ -16,7 +16,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from run import GENERATED, RESULTS, ROOT, say, sets, workload
+from run import GENERATED, RESULTS, ROOT, say, sets, told, workload
 
 from vicinal.bench import Results, Settings, run_benchmark
 from vicinal.bench.peers import parse
@@ -132,4 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib import pyplot as plt
 from matplotlib import ticker
-from run import RESULTS, say, workload
+from run import RESULTS, say, told, workload
 
 from vicinal.bench import Results, Settings, prepare
 from vicinal.bench.curves import value_at
@@ -160,4 +160,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -16,10 +16,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vicinal.bench import Results, Settings, Workload, generate, load, markdown, run_benchmark
 from vicinal.bench.peers import parse
 from vicinal.bench.session import write
+from vicinal.errors import VicinalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -33,6 +38,14 @@ GENERATED = {
 def say(line: str) -> None:
     """Tell on the standard error, so that the tables can be piped on."""
     print(line, file=sys.stderr, flush=True)
+
+
+def told(main: Callable[[], None]) -> None:
+    """Run a program; what its user got wrong is a line, not a traceback."""
+    try:
+        main()
+    except (VicinalError, ValueError) as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 def sets() -> dict[str, tuple[Path, Path]]:
@@ -120,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,20 +55,22 @@ class Worker:
         self.contender = contender
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [str(python), "-c", _START, str(Path(__file__).parent)],
+                [str(python.absolute()), "-c", _START, str(Path(__file__).parent)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 text=True,
-                env={**os.environ, **(environment or {})},
+                # Python looks for modules where it is started first of all.
+                cwd=log.parent,
+                env=_environment(python, environment or {}),
             )
         try:
             self.version: str = self._ask(
                 {
                     "adapter": contender.adapter,
                     "metric": metric,
-                    "base": str(base),
-                    "queries": str(queries),
+                    "base": str(base.absolute()),
+                    "queries": str(queries.absolute()),
                     **contender.settings,
                 }
             )["version"]
@@ -121,6 +124,16 @@ class Worker:
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer
+
+
+def _environment(python: Path, more: dict[str, str]) -> dict[str, str]:
+    environment = {**os.environ, **more}
+    # PYTHONPATH is meant for this interpreter; another one has libraries of its own.
+    paths = environment.pop("PYTHONPATH", "")
+    if paths and python == Path(sys.executable):
+        absolute = [str(Path(path).absolute()) for path in paths.split(os.pathsep)]
+        environment["PYTHONPATH"] = os.pathsep.join(absolute)
+    return environment
 
 
 class _Peak:
