@@ -85,13 +85,13 @@ class Teller:
             cost = f"{answer['visits']:,} shops\n{seconds(answer['seconds'])}"
             table.add_column(f"{head}\n{cost}\n{found}", style=style, no_wrap=True)
             table.add_column("apart", justify="right", style=style)
-        table.add_column("\n".join(said[:4]), justify="right")
+        table.add_column("\n".join(said[:4]), justify="right", no_wrap=True)
         for rank, (one, other) in enumerate(zip(walk["shops"], ask["shops"], strict=True), 1):
             table.add_row(
                 str(rank),
                 self._place(one),
                 f"{one['distance']:.1f}",
-                self._place(other) + ("" if other["number"] in true else " (wrong)"),
+                self._place(other) + ("" if other["number"] in true else " ✗"),
                 f"{other['distance']:.1f}",
                 " ".join(f"{other['tastes'][taste]:>3}" for taste in said[:4]),
             )
