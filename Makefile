@@ -98,6 +98,20 @@ soak: $(STAMPS)/dev  ## the property tests at length: thousands of cases each
 	PROPTEST_CASES=20000 cargo test $(LOCKED) --release --workspace --exclude vicinal-python
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --timeout 3600 $(PYTEST_ARGS)
 
+# Of a nightly toolchain only the compiler is needed; what was learned stays in fuzz/corpus.
+.PHONY: fuzz
+fuzz: fuzz/corpus/bytes  ## hostile files for the reader, FUZZ_SECONDS=300 for each of two targets (nightly Rust)
+	@cargo +nightly fuzz --version >/dev/null 2>&1 || { \
+	    echo "Fuzzing needs: rustup toolchain install nightly && cargo install --locked cargo-fuzz"; exit 1; }
+	cargo +nightly fuzz run rows -- -max_total_time=$(FUZZ_SECONDS) -len_control=0
+	cargo +nightly fuzz run bytes -- -max_total_time=$(FUZZ_SECONDS) -max_len=65537
+
+# The golden files, each behind a byte that asks for right sums.
+fuzz/corpus/bytes: $(wildcard tests/golden/1/*.vicinal)
+	@mkdir -p $@
+	@for file in $^; do { printf '\001'; cat $$file; } >$@/$$(basename $$file); done
+	@touch $@
+
 ##@ Measuring
 
 .PHONY: bench
@@ -126,6 +140,10 @@ figures: $(STAMPS)/dev  ## redraw the figures of the documentation
 .PHONY: cli-reference
 cli-reference: $(STAMPS)/dev  ## rewrite docs/reference/cli.md from the commands' own help
 	$(BIN)/python docs/cli_reference.py
+
+.PHONY: golden
+golden:  ## the golden snapshots of the present format that are not there yet
+	cargo run $(LOCKED) --quiet --package vicinal-core --example golden
 
 .PHONY: wheel
 wheel: $(STAMPS)/dev  ## a wheel in dist/, for Python 3.10 and every later one

@@ -183,11 +183,12 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
             assert!(distances.is_sorted(), "{distances:?}");
             let distinct: HashSet<i64> = ids.iter().copied().collect();
             assert_eq!(distinct.len(), ids.len(), "{ids:?}");
-            for (&id, &distance) in ids.iter().zip(distances) {
-                assert!(id >= 0, "{ids:?}");
-                let vector = index.get(&[id])?;
-                let alone = knn(matrix(&vector, 1), matrix(query, 1), dim, metric, dtype, 1, &one_thread()).unwrap();
-                assert_eq!(alone.distances[0].to_bits(), distance.to_bits(), "id {id}");
+            assert!(ids.iter().all(|&id| id >= 0), "{ids:?}");
+            let vectors = index.get(ids)?;
+            let vectors = matrix(&vectors, ids.len());
+            let truth = knn(vectors, matrix(query, 1), dim, metric, dtype, OPTIONS.k, &one_thread()).unwrap();
+            for (&row, distance) in truth.ids.iter().zip(&truth.distances).take(ids.len()) {
+                assert_eq!(distances[row as usize].to_bits(), distance.to_bits(), "id {}", ids[row as usize]);
             }
         }
     }
