@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -194,7 +195,7 @@ impl Index {
         }
         let Params { dim, metric, dtype, .. } = self.params;
         check_rows(rows, dim, metric, dtype, "row")?;
-        let _writer = self.writer.lock();
+        let _writer = self.writing(run)?;
         let first = self.slots();
         let batch = self.ids.check(first, rows.rows, ids)?;
         let end = u64::from(first) + rows.rows as u64;
@@ -275,9 +276,12 @@ impl Index {
             let slots = self.laid_out.load(Ordering::Acquire) as usize;
             let ef = options.ef_search.max(options.k).min(slots.max(1));
             let k = options.k.min(slots.max(1));
-            let query = Query { bytes: queries.row(i), k, ef };
+            let visible = self.slots();
+            let query = Query { bytes: queries.row(i), k, ef, visible };
             hnsw::knn_search(&self.graph, &self.vectors, query, slots, &mut pooled.scratch, found);
-            if metric == Metric::Ip && found.nearest.last().is_some_and(|&(distance, _)| distance >= 0.0) {
+            let no_road = metric == Metric::Ip && found.nearest.last().is_some_and(|&(distance, _)| distance >= 0.0);
+            let hidden_by_an_add = found.nearest.len() < k.min(visible as usize);
+            if no_road || hidden_by_an_add {
                 self.scan(query, found)?;
             }
             let mut output = outputs[i].lock();
@@ -296,9 +300,9 @@ impl Index {
         Ok(hits)
     }
 
-    /// Finds what the graph of inner products has no road to. Its edges lead to long vectors that point the same way;
-    /// where too few have a positive product with the query, the answers are the short ones, and only a scan is sure
-    /// to find them.
+    /// Finds by a scan what the graph may not lead to. The edges of a graph of inner products lead to long vectors that
+    /// point the same way; where too few have a positive product with the query, the answers are the short ones. And
+    /// in an index that is being loaded, vectors that are not yet part of it may fill the whole candidate list.
     fn scan(&self, query: Query<'_>, found: &mut Found) -> Result<()> {
         let run = Run::new(1);
         self.vectors.check_mapped(&run)?;
@@ -372,7 +376,7 @@ impl Index {
     /// Walks the graph as search does, and checks each row of it. Of a mapped snapshot every block is read and checked
     /// first.
     pub fn verify(&self, run: &Run) -> Result<Report> {
-        let _writer = self.writer.lock();
+        let _writer = self.writing(run)?;
         self.check_snapshot(run)?;
         let found = hnsw::verify(&self.graph, self.slots());
         let report = Report {
@@ -384,6 +388,18 @@ impl Index {
             broken: found.broken,
         };
         self.undamaged().map(|()| report)
+    }
+
+    /// Waits for the add under way, unless the run is cancelled meanwhile.
+    fn writing(&self, run: &Run) -> Result<parking_lot::MutexGuard<'_, ()>> {
+        loop {
+            if let Some(guard) = self.writer.try_lock_for(Duration::from_millis(20)) {
+                return Ok(guard);
+            }
+            if run.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+        }
     }
 
     /// Keeps adds away while a snapshot is taken.

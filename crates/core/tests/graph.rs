@@ -187,6 +187,8 @@ fn searching_goes_on_while_another_thread_adds() {
                 let hits = search(&index, &old[..10 * DIM], 10, 64);
                 for (i, row) in hits.ids.chunks(10).enumerate() {
                     assert_eq!((row[0], hits.distances[i * 10]), (i as i64, 0.0), "a vector that was there is gone");
+                    let after = index.len() as i64;
+                    assert!(row.iter().all(|&id| (0..after).contains(&id)), "{row:?} of {after}");
                 }
                 searches += 1;
             }

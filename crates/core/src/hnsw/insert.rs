@@ -142,7 +142,9 @@ impl Inserter<'_> {
     fn farthest(&self, node: u32, links: &[u32]) -> usize {
         let scores = self.scores(node, links);
         let unprotected = (0..links.len()).filter(|&i| links[i] & PROTECTED == 0);
-        unprotected.max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("at most M of 2M links are protected")
+        unprotected
+            .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
+            .expect("a row keeps room for links that are not protected")
     }
 
     /// The distances from `node` to its neighbours.
