@@ -172,7 +172,9 @@ def wilson_interval(hits: int, trials: int, z: float = 1.959964) -> tuple[float,
     middle = share + z * z / (2 * trials)
     half = z * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
     whole = 1 + z * z / trials
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+    # Rounding may not leave the bound of a perfect share below it, or that of none above it.
+    low, high = (middle - half) / whole, (middle + half) / whole
+    return min(max(low, 0.0), share), max(min(high, 1.0), share)
 
 
 def _distances(
