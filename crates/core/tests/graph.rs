@@ -137,7 +137,7 @@ fn inner_product_stays_navigable_when_norms_differ_a_hundredfold() {
             })
             .collect()
     };
-    let (rows, queries) = (vectors(20_000, 1.0), vectors(100, 0.0));
+    let (rows, queries) = (vectors(50_000, 1.0), vectors(100, 0.0));
     let index = built(Params { ef_construction: 200, ..params(Metric::Ip, 64) }, &rows, 0);
     assert!(index.verify(&Run::new(0)).unwrap().ok());
     let found = recall(&index, &queries, 10, 100);
