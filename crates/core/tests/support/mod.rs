@@ -105,7 +105,7 @@ pub fn rows(case: &Case) -> Vec<u8> {
     let mut bytes = encode(case.dtype, case.dim, case.rows, &mut numbers);
     let n = case.dtype.row_bytes(case.dim);
     for row in 1..case.rows {
-        if numbers.next() % 8 == 0 {
+        if numbers.next().is_multiple_of(8) {
             let original = numbers.next() as usize % row;
             bytes.copy_within(original * n..(original + 1) * n, row * n);
         }
