@@ -14,7 +14,8 @@ settings.register_profile("vicinal", deadline=None, derandomize=True, max_exampl
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "vicinal"))
 
-# A shell's background job, as CI may be, starts with Ctrl-C ignored, and so would the processes that tests interrupt.
+# A shell's background job, as CI may be, starts with Ctrl-C ignored, and so would the processes
+# that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
