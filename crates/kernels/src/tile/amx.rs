@@ -17,7 +17,11 @@ pub(super) fn granted() -> bool {
     const TILES: u32 = 1 << 24;
     const INT8: u32 = 1 << 25;
     const ALL: u32 = BF16 | TILES | INT8;
-    if __cpuid_count(0, 0).eax < 7 || __cpuid_count(7, 0).edx & ALL != ALL {
+    // Newer compilers know that every x86-64 processor has cpuid.
+    #[allow(unused_unsafe)]
+    // SAFETY: every x86-64 processor has cpuid.
+    let cpuid = |leaf| unsafe { __cpuid_count(leaf, 0) };
+    if cpuid(0).eax < 7 || cpuid(7).edx & ALL != ALL {
         return false;
     }
     const ARCH_PRCTL: i64 = 158;

@@ -148,6 +148,8 @@ impl Tiles {
         Queries::from_rows(rows)
     }
 
+    // Without the units of x86-64 nothing in it is unsafe.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_unsafe))]
     fn code_side(&self, side: Side, source: &Source<'_>, first: usize, n: usize, frame: &Frame<'_>, out: &mut Rows) {
         out.start(self.steps, n);
         source.check(self.dim, first, n);
@@ -173,6 +175,8 @@ impl Tiles {
     /// `product(row, query) + rows.bias[row] + rows.spread[row] · limits.weight[query] ≥ limits.threshold[query]`
     ///
     /// whose left side without the third term is the hit's value. In an order of its own.
+    // Without the units of x86-64 nothing in it is unsafe.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_unsafe))]
     pub fn sweep(&self, rows: &mut Rows, queries: &Queries, limits: &Limits, hits: &mut Vec<Hit>) {
         rows.check(self.steps);
         assert_eq!(queries.steps(), self.steps);

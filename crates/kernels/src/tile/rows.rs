@@ -140,6 +140,7 @@ impl Queries {
         &self.0.scales
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn corrections(&self) -> &[i32] {
         &self.0.corrections
