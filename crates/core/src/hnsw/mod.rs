@@ -7,7 +7,7 @@
 //! | Algorithm 2, SEARCH-LAYER | [`search_layer`] |
 //! | Algorithm 3, SELECT-NEIGHBORS-SIMPLE | the fill of [`select_neighbors`] |
 //! | Algorithm 4, SELECT-NEIGHBORS-HEURISTIC | [`select_neighbors`] |
-//! | Algorithm 5, K-NN-SEARCH | [`knn_search`] |
+//! | Algorithm 5, K-NN-SEARCH | [`mod@knn_search`] |
 //!
 //! Beyond the paper: a spanning tree of protected edges that keeps every node reachable ([`adopt`]), chains of equal
 //! vectors ([`graph`]), and an undo log that makes a batch all or nothing ([`undo`]).
