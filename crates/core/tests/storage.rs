@@ -6,7 +6,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use support::{Case, answers, build, cases, folder, matrix, one_thread};
-use vicinal_core::{Error, Index};
+use vicinal_core::{Error, Index, Metric};
 
 fn case() -> impl Strategy<Value = Case> {
     let spaces = cases();
@@ -102,6 +102,23 @@ fn a_map_keeps_its_view_when_the_file_is_replaced() {
     // Also by the map itself.
     mapped.save(&path).unwrap();
     assert_eq!(Index::open(&path, false).unwrap().len(), 300);
+}
+
+#[test]
+fn threads_share_a_map_from_its_first_touch_on() {
+    let folder = folder();
+    let path = folder.path().join("a.vicinal");
+    let case = Case { metric: Metric::Cosine, dim: 30, rows: 3000, seed: 1, ids: true, ..cases()[0] };
+    let index = build(&case);
+    index.save(&path).unwrap();
+    let expected = answers(&index, &case).unwrap();
+    for _ in 0..5 {
+        let mapped = Index::open(&path, true).unwrap();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| answers(&mapped, &case).unwrap())).collect();
+            threads.into_iter().for_each(|thread| assert!(thread.join().unwrap() == expected));
+        });
+    }
 }
 
 #[test]

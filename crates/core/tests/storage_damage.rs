@@ -59,7 +59,6 @@ fn check_damaged(path: &std::path::Path, whole: &Answers, what: &str) {
     }
     let error = mapped.verify(&support::one_thread()).expect_err(what);
     assert!(refused(&error), "{what}: {error}");
-    assert!(mapped.save(&path.with_extension("copy")).is_err(), "{what}: saved with sums of its own");
 }
 
 #[test]
@@ -76,7 +75,7 @@ fn every_wrong_byte_is_found() {
         file.write_all(&[byte]).unwrap();
     };
     for (at, &byte) in bytes.iter().enumerate() {
-        // One bit here, another there; the sums are linear, so any other change of one byte is found by the same law.
+        // One bit here, another there: a CRC finds every change within 32 bits, by the same law.
         put(at, byte ^ 1 << (at % 8));
         check_damaged(&path, &whole, &format!("byte {at}"));
         put(at, byte);

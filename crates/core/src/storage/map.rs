@@ -6,7 +6,7 @@ use memmap2::Mmap;
 
 use super::format::{AUX, IDS, LINKS, LO, ORDER, UPPER, WALK};
 use super::io;
-use super::read::open_header;
+use super::read::{open_header, shrank};
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::hnsw::{Graph, Spread};
@@ -21,7 +21,11 @@ pub fn open(path: &Path) -> Result<Index> {
     // SAFETY: a snapshot is replaced by rename, never written in place, so the bytes of this file don't change; the
     // documentation of `Index::open` asks the same of others. Its length is that which the header asks for.
     let map = unsafe { Mmap::map(&file) }.map_err(io(path, "mapping the file"))?;
-    let mapped = MappedFile::new(path, map, header.layout());
+    let layout = header.layout();
+    if map.len() as u64 != layout.file_bytes {
+        return Err(shrank(path, map.len() as u64));
+    }
+    let mapped = MappedFile::new(path, map, layout);
     let layout = mapped.layout();
     let rows = |name| MappedRows::new(&mapped, layout.section(name));
     let arena = |name| layout.find(name).map(|section| Arena::over(MappedRows::new(&mapped, section)));

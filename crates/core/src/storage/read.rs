@@ -58,14 +58,16 @@ pub fn open(path: &Path) -> Result<Index> {
     Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots: header.slots, mapped: None }))
 }
 
+/// The file is not as long as it was a moment ago.
+pub fn shrank(path: &Path, at: u64) -> Error {
+    let message = "the file's length changed while it was opened".into();
+    Error::Corruption { path: path.to_owned(), block: format!("byte {at} of the file"), message }
+}
+
 fn read_at(path: &Path, mut file: &File, at: u64, out: &mut [u8]) -> Result<()> {
     let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(out));
     read.map_err(|e| match e.kind() {
-        ErrorKind::UnexpectedEof => Error::Corruption {
-            path: path.to_owned(),
-            block: format!("byte {at} of the file"),
-            message: "the file became shorter while it was read".into(),
-        },
+        ErrorKind::UnexpectedEof => shrank(path, at),
         _ => io(path, "reading the snapshot")(e),
     })
 }
