@@ -153,6 +153,7 @@ wheel: $(STAMPS)/dev  ## a wheel in dist/, for Python 3.10 and every later one
 clean:  ## remove what the words above made, .venv included
 	cargo clean
 	rm -rf $(VENV) .venv-bench build dist site demo-output bench/results
+	rm -rf fuzz/target fuzz/corpus fuzz/artifacts
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find python tests bench docs -name __pycache__ -prune -exec rm -rf {} +
 	find python -name '*.so' -delete
