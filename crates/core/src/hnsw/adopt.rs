@@ -17,10 +17,15 @@ pub fn protected(links: &[u32]) -> usize {
     links.iter().filter(|&&link| link & PROTECTED != 0).count()
 }
 
-/// Whether a node with these links may take one more protected edge: `M` of the `2M` of a row, but 3 at least. With 2
-/// the tree would be a path, and the one leaf with room farther away with each node.
+/// The most protected edges of a node: `M` of the `2M` of a row, but 3 at least. With 2 the tree would be a path, and
+/// the one leaf with room farther away with each node.
+pub fn most_protected(graph: &Graph) -> usize {
+    graph.m().max(3)
+}
+
+/// Whether a node with these links may take one more protected edge.
 pub fn has_room(graph: &Graph, links: &[u32]) -> bool {
-    protected(links) < graph.m().max(3)
+    protected(links) < most_protected(graph)
 }
 
 /// Nodes in the order in which they are asked to adopt: `near` (nearest first), then those that protected edges lead

@@ -26,6 +26,7 @@ mod spread;
 mod undo;
 mod verify;
 
+pub use adopt::most_protected;
 pub use graph::{EntryPoint, Graph, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, Query, knn_search};

@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::blocks::{Layout, Section};
 use crate::error::Result;
 use crate::flat::Space;
-use crate::hnsw::{Graph, PROTECTED, slot_of};
+use crate::hnsw::{Graph, PROTECTED, most_protected, slot_of};
 use crate::vectors::Vectors;
 
 /// In the list of levels: the slot hangs on a chain, links must not lead to it.
@@ -145,8 +145,9 @@ fn check_tree(links: &Rows<'_>, graph: &Graph, levels: &[u8]) -> Result<()> {
                 stack.push(other);
             }
         }
-        if edges > graph.m() {
-            return links.refuse(node, format!("it has {edges} protected edges, more than {}", graph.m()));
+        let most = most_protected(graph);
+        if edges > most {
+            return links.refuse(node, format!("it has {edges} protected edges, more than {most}"));
         }
         ends += edges;
     }
