@@ -75,6 +75,10 @@ fn every_vector_can_be_reached_and_no_law_is_broken() {
         let report = index.verify(&Run::new(0)).unwrap();
         assert!(report.ok(), "M = {m}: {} unreachable, {:?}", report.unreachable.len(), report.broken);
         assert_eq!(report.reachable, 5_000);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.vicinal");
+        index.save(&path).unwrap();
+        assert_eq!(Index::open(&path, false).unwrap().len(), 5_000, "M = {m}");
         let stats = index.stats().unwrap();
         assert_eq!(stats.degree_histogram[0].len(), 2 * m + 1);
     }
