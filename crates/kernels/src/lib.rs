@@ -25,6 +25,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod detect;
+pub mod edges;
 mod generic;
 mod hint;
 #[cfg(target_arch = "aarch64")]

@@ -6,7 +6,7 @@ use super::Scalar;
 use crate::generic::GROUP;
 use crate::generic::floats::Floats;
 
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Reads `n ≤ LANES` components of type `S`, converted; zeros follow.
 ///

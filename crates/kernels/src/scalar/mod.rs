@@ -2,8 +2,10 @@
 
 mod bit;
 mod byte;
+mod edges;
 mod float;
 
+use crate::edges::edge_functions;
 use crate::generic::bytes::Byte;
 use crate::generic::entries;
 
@@ -13,3 +15,4 @@ pub(crate) struct Scalar;
 type Bytes<F, L> = Byte<Scalar, F, L>;
 
 entries!(Scalar, Bytes, []);
+edge_functions!(Scalar, []);
