@@ -12,6 +12,7 @@ mod index;
 mod mapped;
 mod run;
 mod storage;
+mod sync;
 mod types;
 pub mod vectors;
 

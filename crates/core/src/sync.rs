@@ -1,0 +1,5 @@
+//! The atomics that [`crate::hnsw`]'s rows are made of. `tests/row_model.rs` compiles the same rows over loom's.
+
+pub use std::hint::spin_loop;
+pub use std::sync::atomic::{AtomicU32, Ordering, fence};
+pub use std::thread::yield_now;
