@@ -2,10 +2,12 @@
 
 mod bit;
 mod byte;
+mod edges;
 mod float;
 
 use core::arch::x86_64::*;
 
+use crate::edges::edge_functions;
 use crate::generic::bytes::Byte;
 use crate::generic::{GROUP, entries, partial16};
 
@@ -15,6 +17,7 @@ pub(crate) struct Avx2;
 type Bytes<F, L> = Byte<Avx2, F, L>;
 
 entries!(Avx2, Bytes, [#[target_feature(enable = "avx2,fma,f16c")]]);
+edge_functions!(Avx2, [#[target_feature(enable = "avx2,fma,f16c")]]);
 
 /// The `n < 16` bytes at `at`, then zeros.
 ///

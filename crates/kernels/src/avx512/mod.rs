@@ -2,10 +2,12 @@
 
 mod bit;
 mod byte;
+mod edges;
 mod float;
 
 use core::arch::x86_64::*;
 
+use crate::edges::edge_functions;
 use crate::generic::{GROUP, entries};
 use byte::Vnni;
 
@@ -13,6 +15,10 @@ use byte::Vnni;
 pub(crate) struct Avx512;
 
 entries!(Avx512, Vnni, [
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
+    #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
+]);
+edge_functions!(Avx512, [
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
     #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
 ]);

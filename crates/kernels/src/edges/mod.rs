@@ -81,8 +81,14 @@ fn functions_for(isa: Isa) -> Option<&'static Functions> {
     }
     match isa {
         Isa::Scalar => Some(&crate::scalar::EDGES),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(&crate::avx2::EDGES),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => Some(&crate::avx512::EDGES),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => Some(&crate::neon::EDGES),
         #[allow(unreachable_patterns)] // the sets of the other architectures
-        _ => Some(&crate::scalar::EDGES),
+        _ => None,
     }
 }
 

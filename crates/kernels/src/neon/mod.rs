@@ -12,8 +12,10 @@
 
 mod bit;
 mod byte;
+mod edges;
 mod float;
 
+use crate::edges::edge_functions;
 use crate::generic::bytes::Byte;
 use crate::generic::entries;
 
@@ -23,3 +25,4 @@ pub(crate) struct Neon;
 type Bytes<F, L> = Byte<Neon, F, L>;
 
 entries!(Neon, Bytes, [#[target_feature(enable = "neon")]]);
+edge_functions!(Neon, [#[target_feature(enable = "neon")]]);

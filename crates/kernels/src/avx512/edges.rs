@@ -1,0 +1,234 @@
+//! Edges: four groups to a register of bytes.
+
+use core::arch::x86_64::*;
+
+use super::Avx512;
+use crate::edges::ops::Edges;
+
+/// Each lane with the one whose number differs by 1, 2, 4 or 8.
+macro_rules! exchange {
+    (1, $v:expr) => {
+        _mm512_permute_ps::<0b_10_11_00_01>($v)
+    };
+    (2, $v:expr) => {
+        _mm512_permute_ps::<0b_01_00_11_10>($v)
+    };
+    (4, $v:expr) => {
+        _mm512_shuffle_f32x4::<0b_10_11_00_01>($v, $v)
+    };
+    (8, $v:expr) => {
+        _mm512_shuffle_f32x4::<0b_01_00_11_10>($v, $v)
+    };
+}
+
+/// One step of a Hadamard transform: sums where the bit of the lane's number is clear,
+/// differences where it is set.
+macro_rules! step {
+    ($h:tt, $v:expr) => {{
+        const SIGN: [f32; 16] = {
+            let mut sign = [1.0; 16];
+            let mut i = 0;
+            while i < 16 {
+                if i & $h != 0 {
+                    sign[i] = -1.0;
+                }
+                i += 1;
+            }
+            sign
+        };
+        let v = $v;
+        _mm512_fmadd_ps(v, core::mem::transmute::<[f32; 16], __m512>(SIGN), exchange!($h, v))
+    }};
+}
+
+impl Edges for Avx512 {
+    const RADIX: usize = 16;
+    const BYTES: usize = 64;
+    type Signs = __mmask16;
+    type Bytes = __m512i;
+    /// Bytes at even places, with those at odd ones on top of them, and bytes at odd places.
+    type Wide = [__m512i; 2];
+    type Totals = [__m512i; 2];
+
+    #[inline(always)]
+    unsafe fn store(at: *mut f32, v: __m512) {
+        // SAFETY: 64 bytes are writable.
+        unsafe { _mm512_storeu_ps(at, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn abs(v: __m512) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_abs_ps(v) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(v: __m512) -> f32 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_reduce_max_ps(v) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(at: *const u8) -> __m512 {
+        // SAFETY: 32 bytes are readable.
+        unsafe {
+            let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn hadamard(v: __m512) -> __m512 {
+        // SAFETY: AVX-512 is there; sixteen floats and a register are the same bytes.
+        unsafe { step!(8, step!(4, step!(2, step!(1, v)))) }
+    }
+
+    #[inline(always)]
+    unsafe fn group_sums(v: __m512) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe {
+            let pairs = _mm512_add_ps(v, exchange!(1, v));
+            _mm512_add_ps(pairs, exchange!(2, pairs))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn lowest_bytes(part: impl Fn(usize) -> __m512, to: *mut u8) {
+        // SAFETY: 16 bytes are writable.
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_castps_si512(part(0)))) }
+    }
+
+    #[inline(always)]
+    unsafe fn positive(v: __m512) -> __mmask16 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(v, _mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    unsafe fn signed(v: __m512, signs: __mmask16) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_mask_sub_ps(v, !signs, _mm512_setzero_ps(), v) }
+    }
+
+    /// The sixteen signs go to every word; each byte takes the nibble it needs out of them; and
+    /// of all those only the lane's replace what was there.
+    ///
+    /// N.B. What is stored covers the other lanes' nibbles too. Nobody else writes them, and who
+    /// reads them meanwhile sees the values they had.
+    #[inline(always)]
+    unsafe fn put(codes: *mut u8, lane: usize, signs: __mmask16) {
+        /// Where in the word the nibble of each byte begins: to be the low one, or the high one.
+        static SHIFTS: [[u8; 64]; 2] = {
+            let mut shifts = [[0; 64]; 2];
+            let mut i = 0;
+            while i < 64 {
+                let group = (i / 16) as u8;
+                shifts[0][i] = 4 * group;
+                shifts[1][i] = (4 * group + 60) % 64;
+                i += 1;
+            }
+            shifts
+        };
+        // SAFETY: AVX-512 is there; four groups are 64 bytes.
+        unsafe {
+            let high = lane / 16;
+            let shifts = _mm512_loadu_si512(SHIFTS[high].as_ptr().cast());
+            let nibbles = _mm512_multishift_epi64_epi8(shifts, _mm512_broadcastmw_epi32(signs));
+            let of_lane = _mm512_maskz_set1_epi8(0x0001_0001_0001_0001 << (lane % 16), (0x0f << (4 * high)) as i8);
+            let others = _mm512_loadu_si512(codes.cast());
+            _mm512_storeu_si512(codes.cast(), _mm512_ternarylogic_epi32::<0xca>(of_lane, nibbles, others));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(at: *const u8) -> __m512i {
+        // SAFETY: 64 bytes are readable.
+        unsafe { _mm512_loadu_si512(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(table: __m512i, codes: __m512i) -> [__m512i; 2] {
+        // SAFETY: AVX-512 is there.
+        unsafe {
+            let nibble = _mm512_set1_epi8(15);
+            let low = _mm512_and_si512(codes, nibble);
+            let high = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), nibble);
+            [_mm512_shuffle_epi8(table, low), _mm512_shuffle_epi8(table, high)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_bytes(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_add_epi8(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn no_wide() -> [__m512i; 2] {
+        // SAFETY: AVX-512 is there.
+        unsafe { [_mm512_setzero_si512(); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn widen([both, odd]: [__m512i; 2], bytes: __m512i) -> [__m512i; 2] {
+        // SAFETY: AVX-512 is there.
+        unsafe { [_mm512_add_epi16(both, bytes), _mm512_add_epi16(odd, _mm512_srli_epi16::<8>(bytes))] }
+    }
+
+    #[inline(always)]
+    unsafe fn no_totals() -> [__m512i; 2] {
+        // SAFETY: AVX-512 is there.
+        unsafe { [_mm512_setzero_si512(); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn total(totals: [__m512i; 2], low_high: [[__m512i; 2]; 2]) -> [__m512i; 2] {
+        // SAFETY: AVX-512 is there.
+        unsafe {
+            // Edges 0..8 and 8..16 of each half, in every quarter of a register.
+            let [(a, b), (c, d)] = low_high.map(|[both, odd]| {
+                let even = _mm512_sub_epi16(both, _mm512_slli_epi16::<8>(odd));
+                (_mm512_unpacklo_epi16(even, odd), _mm512_unpackhi_epi16(even, odd))
+            });
+            let ab = _mm512_add_epi16(
+                _mm512_shuffle_i32x4::<0b_01_00_01_00>(a, b),
+                _mm512_shuffle_i32x4::<0b_11_10_11_10>(a, b),
+            );
+            let cd = _mm512_add_epi16(
+                _mm512_shuffle_i32x4::<0b_01_00_01_00>(c, d),
+                _mm512_shuffle_i32x4::<0b_11_10_11_10>(c, d),
+            );
+            let all = _mm512_add_epi16(
+                _mm512_shuffle_i32x4::<0b_10_00_10_00>(ab, cd),
+                _mm512_shuffle_i32x4::<0b_11_01_11_01>(ab, cd),
+            );
+            let low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(all));
+            let high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(all));
+            [_mm512_add_epi32(totals[0], low), _mm512_add_epi32(totals[1], high)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn floats(totals: &[__m512i; 2], part: usize) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_cvtepi32_ps(totals[part]) }
+    }
+}
