@@ -9,11 +9,12 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, Result};
 use crate::flat;
+use crate::hits;
 use crate::hnsw::{self, Found, Graph, Inserter, LevelLaw, Query, Scratch, Undo};
 use crate::ids::Ids;
 use crate::mapped::MappedFile;
 use crate::run::Run;
-use crate::types::{Counters, Hits, MAX_SLOTS, Matrix, Metric, Params, SearchOptions};
+use crate::types::{Hits, MAX_SLOTS, Matrix, Metric, Params, SearchOptions};
 use crate::vectors::{Vectors, check_queries, check_rows};
 
 /// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
@@ -268,8 +269,8 @@ impl Index {
     pub fn search(&self, queries: Matrix<'_>, options: &SearchOptions, run: &Run) -> Result<Hits> {
         let Params { dim, metric, dtype, .. } = self.params;
         check_queries(queries, dim, metric, dtype)?;
-        let mut hits = new_hits(queries.rows, options.k, options.counters)?;
-        let outputs = outputs(&mut hits);
+        let mut hits = hits::room(queries.rows, options.k, options.counters)?;
+        let outputs = hits::outputs(&mut hits)?;
         let state = || (PooledScratch { pool: &self.scratches, scratch: self.take_scratch() }, Found::default());
         run.for_each(queries.rows, QUERY_GRAIN, state, |(pooled, found), i| {
             let _no_slot_vanishes = self.gate.read();
@@ -284,16 +285,9 @@ impl Index {
             if no_road || hidden_by_an_add {
                 self.scan(query, found)?;
             }
-            let mut output = outputs[i].lock();
             self.check_given(&found.nearest);
-            *output.count = found.nearest.len() as u32;
-            for (place, &(distance, slot)) in found.nearest.iter().enumerate() {
-                output.ids[place] = self.ids.id(slot);
-                output.distances[place] = distance;
-            }
-            if let Some(counters) = &mut output.counters {
-                **counters = found.counters.clone();
-            }
+            let nearest = found.nearest.iter().map(|&(distance, slot)| (self.ids.id(slot), distance));
+            outputs[i].lock().write(nearest, &found.counters, run)?;
             self.undamaged()
         })?;
         drop(outputs);
@@ -418,35 +412,4 @@ impl Drop for PooledScratch<'_> {
     fn drop(&mut self) {
         self.pool.lock().push(std::mem::take(&mut self.scratch));
     }
-}
-
-/// Where the hits of one query go.
-struct Output<'a> {
-    ids: &'a mut [i64],
-    distances: &'a mut [f32],
-    count: &'a mut u32,
-    counters: Option<&'a mut Counters>,
-}
-
-fn new_hits(queries: usize, k: usize, counters: bool) -> Result<Hits> {
-    if k == 0 {
-        return Err(Error::invalid("k must be at least 1"));
-    }
-    let mut hits = Hits { k, ..Hits::default() };
-    let too_many = || Error::OutOfMemory(format!("{queries} queries x {k} hits"));
-    let length = queries.checked_mul(k).ok_or_else(too_many)?;
-    hits.ids.try_reserve_exact(length).map_err(|_| too_many())?;
-    hits.distances.try_reserve_exact(length).map_err(|_| too_many())?;
-    hits.ids.resize(length, -1);
-    hits.distances.resize(length, f32::INFINITY);
-    hits.counts.resize(queries, 0);
-    hits.counters = counters.then(|| vec![Counters::default(); queries]);
-    Ok(hits)
-}
-
-fn outputs(hits: &mut Hits) -> Vec<Mutex<Output<'_>>> {
-    let mut counters = hits.counters.iter_mut().flatten();
-    let rows = hits.ids.chunks_mut(hits.k).zip(hits.distances.chunks_mut(hits.k)).zip(&mut hits.counts);
-    rows.map(|((ids, distances), count)| Mutex::new(Output { ids, distances, count, counters: counters.next() }))
-        .collect()
 }

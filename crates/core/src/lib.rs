@@ -6,6 +6,7 @@ mod arena;
 mod blocks;
 mod error;
 pub mod flat;
+mod hits;
 mod hnsw;
 mod ids;
 mod index;

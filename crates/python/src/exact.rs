@@ -28,7 +28,7 @@ pub fn knn<'py>(
     let dtype: Dtype = dtype.parse().map_err(raise)?;
     let (x, q) = (stored(rows, dtype)?, queries(query, dtype)?);
     let run = Run::new(threads);
-    let cost = Cost::scan(q.rows, x.rows, dim);
+    let cost = Cost::scan(q.rows, x.rows, dim).and_answers(q.rows, k);
     let hits = watched(py, &run, cost, q.rows, None, || vicinal_core::knn(x, q, dim, metric, dtype, k, &run))?;
     answer(py, hits, query.ndim() == 1)
 }

@@ -160,11 +160,12 @@ impl Index {
         self.writers.check()?;
         let run = Run::new(threads);
         let hits = if exact {
-            let cost = Cost::scan(matrix.rows, self.core.len(), params.dim);
+            let cost = Cost::scan(matrix.rows, self.core.len(), params.dim).and_answers(matrix.rows, k);
             watched(py, &run, cost, matrix.rows, None, || self.core.search_exact(matrix, k, counters, &run))?
         } else {
             let options = SearchOptions { k, ef_search, counters };
-            let cost = Cost::walk(matrix.rows, ef_search.max(k).min(self.core.len()), params);
+            let cost =
+                Cost::walk(matrix.rows, ef_search.max(k).min(self.core.len()), params).and_answers(matrix.rows, k);
             watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, &run))?
         };
         answer(py, hits, array.ndim() == 1).map(Some)

@@ -32,6 +32,11 @@ impl Cost {
     pub fn scan(queries: usize, rows: usize, dim: usize) -> Self {
         Cost(queries.saturating_mul(rows).saturating_mul(dim))
     }
+
+    /// And of filling `k` places for each of `queries`: a place is written in the time of a few comparisons.
+    pub fn and_answers(self, queries: usize, k: usize) -> Self {
+        Cost(self.0.saturating_add(queries.saturating_mul(k).saturating_mul(4)))
+    }
 }
 
 /// Calls the engine with the interpreter released.
