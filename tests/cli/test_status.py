@@ -209,6 +209,18 @@ def test_a_bug_is_status_4_and_asks_to_be_reported(vicinal, index, monkeypatch):
     assert "Traceback" in vicinal("verify", index).err
 
 
+@pytest.mark.parametrize(
+    "words", [["info", "{index}"], ["build", "x.npy", "-o", "y"], ["--version"]]
+)
+def test_a_wrong_instruction_set_is_one_line_and_status_2(shell, index, monkeypatch, words):
+    monkeypatch.setenv("VICINAL_ISA", "sse2")
+    said = shell(*(word.format(index=index) for word in words))
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith("vicinal: error: VICINAL_ISA=sse2 is unknown; unset it, or set")
+    assert said.stderr.count("\n") == 1
+    assert shell("--help").returncode == 0
+
+
 def test_without_its_extra_the_command_says_what_to_install(tmp_path):
     (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('no', name='typer')")
     paths = [str(tmp_path), *sys.path]

@@ -114,8 +114,15 @@ def test_the_instruction_set_is_told_and_can_be_forced() -> None:
     assert vicinal.isa() in _native.available_isas()
     for isa in _native.available_isas():
         assert run("import vicinal; print(vicinal.isa())", VICINAL_ISA=isa).stdout == f"{isa}\n"
-    told = run("import vicinal", VICINAL_ISA="avx3")
-    assert told.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["isa()", "Index(3)", "Index.open('no such file')", "knn([[1.0]], [[1.0]])"],
+)
+def test_a_wrong_instruction_set_is_refused_by_what_computes(use: str) -> None:
+    told = run(f"import vicinal; print(vicinal.__version__); vicinal.{use}", VICINAL_ISA="avx3")
+    assert (told.returncode, told.stdout) == (1, f"{vicinal.__version__}\n")
     assert (
         "InvalidInputError: VICINAL_ISA=avx3 is unknown; unset it, or set it to one of"
         in told.stderr

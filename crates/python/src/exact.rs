@@ -8,6 +8,7 @@ use vicinal_core::{Dtype, Metric, Run};
 use crate::arrays::{queries, stored};
 use crate::errors::raise;
 use crate::hits::answer;
+use crate::isa;
 use crate::wait::{Cost, watched};
 
 /// `(ids, distances, counts, None)`: the `k` rows nearest to each query; ids are row numbers.
@@ -24,6 +25,7 @@ pub fn knn<'py>(
     k: usize,
     threads: usize,
 ) -> PyResult<Bound<'py, PyTuple>> {
+    isa()?;
     let metric: Metric = metric.parse().map_err(raise)?;
     let dtype: Dtype = dtype.parse().map_err(raise)?;
     let (x, q) = (stored(rows, dtype)?, queries(query, dtype)?);

@@ -11,6 +11,7 @@ use crate::arrays::{ready, stored};
 use crate::errors::raise;
 use crate::fork::Writers;
 use crate::hits::answer;
+use crate::isa;
 use crate::report;
 use crate::wait::{Cost, detached, watched};
 
@@ -40,6 +41,7 @@ impl Index {
         seed: u64,
         level_p: Option<f64>,
     ) -> PyResult<Self> {
+        isa()?;
         let (metric, dtype) = (metric.parse().map_err(raise)?, dtype.parse().map_err(raise)?);
         let params = Params { dim, metric, dtype, m, ef_construction, seed, level_p };
         vicinal_core::Index::new(params).map(Index::of).map_err(raise)
@@ -49,6 +51,7 @@ impl Index {
     #[staticmethod]
     #[pyo3(signature = (path, mmap, /))]
     fn open(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Self> {
+        isa()?;
         detached(py, || vicinal_core::Index::open(&path, mmap)).map(Index::of)
     }
 

@@ -28,17 +28,18 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        if let Some(problem) = vicinal_kernels::isa_error() {
-            return Err(super::errors::InvalidInputError::new_err(problem.to_owned()));
-        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }
 
-/// The instruction set in use: "avx512", "avx2", "neon" or "scalar".
+/// The instruction set in use: "avx512", "avx2", "neon" or "scalar". Raises if `VICINAL_ISA` asks for one that is not
+/// there. Whatever computes asks this first, not the import, so that a program can still say what is wrong.
 #[pyfunction]
-fn isa() -> &'static str {
-    vicinal_kernels::isa().as_str()
+fn isa() -> PyResult<&'static str> {
+    match vicinal_kernels::isa_error() {
+        None => Ok(vicinal_kernels::isa().as_str()),
+        Some(problem) => Err(errors::InvalidInputError::new_err(problem)),
+    }
 }
 
 /// The instruction sets that `VICINAL_ISA` accepts on this machine.

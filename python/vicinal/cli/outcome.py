@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
-from vicinal import errors
+from vicinal import errors, isa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            isa()  # a wrong VICINAL_ISA is told at once, whatever the command
             function(*args, **kwargs)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has seen enough: `vicinal search … | head`

@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 
 from vicinal.bench.command import bench
 from vicinal.cli import build, demo, examine, recall, search
-from vicinal.cli.outcome import Status, command, print_json, say
+from vicinal.cli.outcome import Status, command, fail, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,11 @@ def _version(asked: bool) -> None:
     if asked:
         import vicinal
 
-        print(f"vicinal {vicinal.__version__}, Python {sys.version.split()[0]}, {vicinal.isa()}")
+        try:
+            isa = vicinal.isa()
+        except vicinal.InvalidInputError as error:
+            raise typer.Exit(fail(error, as_json=False)) from None
+        print(f"vicinal {vicinal.__version__}, Python {sys.version.split()[0]}, {isa}")
         raise typer.Exit
 
 
