@@ -2,6 +2,7 @@
 
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
+use vicinal_kernels::{BatchFn, Form, batch};
 
 use crate::error::{Error, Result};
 use crate::types::{Dtype, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric};
@@ -11,10 +12,64 @@ use crate::types::{Dtype, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Met
 pub fn check_rows(rows: Matrix<'_>, dim: usize, metric: Metric, dtype: Dtype, what: &str) -> Result<()> {
     let row_bytes = dtype.row_bytes(dim);
     rows.check(row_bytes)?;
-    for (i, row) in rows.bytes.chunks_exact(row_bytes).enumerate() {
-        check_row(row, dim, metric, dtype).map_err(|why| Error::invalid(format!("{what} {i}: {why}")))?;
+    let refuse = |i, why| Error::invalid(format!("{what} {i}: {why}"));
+    if dtype == Dtype::Bits {
+        let mut all = rows.bytes.chunks_exact(row_bytes).enumerate();
+        return all.try_for_each(|(i, row)| check_row(row, dim, metric, dtype).map_err(|why| refuse(i, why)));
+    }
+    if !dtype.is_float() && metric != Metric::Cosine {
+        return Ok(()); // any integers will do
+    }
+    let lengths = SquaredLengths::new(dim, dtype);
+    let mut squared = [0.0; BATCH];
+    for (batch, bytes) in rows.bytes.chunks(BATCH * row_bytes).enumerate() {
+        let squared = lengths.of(bytes, &mut squared);
+        for (i, row) in bytes.chunks_exact(row_bytes).enumerate() {
+            if !surely_fine(squared[i], metric) {
+                check_row(row, dim, metric, dtype).map_err(|why| refuse(batch * BATCH + i, why))?;
+            }
+        }
     }
     Ok(())
+}
+
+/// Rows whose squared lengths are taken at once.
+const BATCH: usize = 64;
+
+/// Squared lengths by the kernels: as quick as memory, but in f32.
+struct SquaredLengths {
+    kernel: BatchFn,
+    /// All zeros is +0.0 too.
+    zero: Vec<u8>,
+    dim: usize,
+    row_bytes: usize,
+}
+
+impl SquaredLengths {
+    fn new(dim: usize, dtype: Dtype) -> Self {
+        let kernel = batch(Form::SqL2, dtype.code());
+        SquaredLengths { kernel, zero: vec![0; dtype.query_row_bytes(dim)], dim, row_bytes: dtype.row_bytes(dim) }
+    }
+
+    /// Those of at most [`BATCH`] rows.
+    fn of<'a>(&self, rows: &[u8], out: &'a mut [f32; BATCH]) -> &'a [f32] {
+        let mut addresses = [std::ptr::null(); BATCH];
+        let mut n = 0;
+        for (address, row) in addresses.iter_mut().zip(rows.chunks_exact(self.row_bytes)) {
+            *address = row.as_ptr();
+            n += 1;
+        }
+        // SAFETY: the zero vector is a query of `dim` components, each row has as many, and both have room for n.
+        unsafe { (self.kernel)(self.zero.as_ptr(), addresses.as_ptr(), n, self.dim, out.as_mut_ptr()) };
+        &out[..n]
+    }
+}
+
+/// Whether a row of this squared length, which f32 knows within a hundredth, needs no closer look. What is not a
+/// number makes it NaN or infinite, and neither passes.
+fn surely_fine(squared: f32, metric: Metric) -> bool {
+    let least = if metric == Metric::Cosine { 2.0 * MIN_COSINE_SQUARED_NORM as f32 } else { 0.0 };
+    (least..0.9 * MAX_SQUARED_NORM as f32).contains(&squared)
 }
 
 /// As [`check_rows`], for queries: f32 where the stored dtype is a float.
@@ -100,6 +155,59 @@ mod tests {
         assert!(f32s(&[[0.0, 0.0]], Metric::L2).is_ok());
         assert!(f32s(&[[0.0, 0.0]], Metric::Cosine).unwrap_err().to_string().contains("zero vector"));
         assert!(f32s(&[[1e-20, 0.0]], Metric::Cosine).unwrap_err().to_string().contains("too small"));
+    }
+
+    /// The quick look at a batch lets nothing pass that the slow look at each row refuses.
+    #[test]
+    fn a_bad_row_is_found_anywhere_among_good_ones() {
+        let bad: [(f32, Metric); 7] = [
+            (f32::NAN, Metric::L2),
+            (f32::INFINITY, Metric::Ip),
+            (f32::NEG_INFINITY, Metric::SqEuclidean),
+            (9.3e18, Metric::L2),
+            (f32::MAX, Metric::Ip),
+            (0.0, Metric::Cosine),
+            (9e-16, Metric::Cosine),
+        ];
+        for (dim, rows) in [(1, 3), (7, 64), (16, 65), (33, 200)] {
+            for (value, metric) in bad {
+                for row in [0, rows / 2, rows - 1] {
+                    for component in [0, dim / 2, dim - 1] {
+                        let mut values = vec![1.0f32; rows * dim];
+                        if metric == Metric::Cosine {
+                            values[row * dim..][..dim].fill(0.0);
+                        }
+                        values[row * dim + component] = value;
+                        let matrix = Matrix { bytes: bytemuck::cast_slice(&values), rows };
+                        let message = check_rows(matrix, dim, metric, Dtype::F32, "row").unwrap_err().to_string();
+                        assert!(message.starts_with(&format!("row {row}: ")), "{message}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn limits_are_the_same_for_the_quick_look() {
+        let (longest, shortest) = (MAX_SQUARED_NORM.sqrt(), MIN_COSINE_SQUARED_NORM.sqrt());
+        for factor in [0.9, 0.999_999, 1.000_001, 1.1] {
+            assert_eq!(f32s(&[[1.0, 0.0], [(longest * factor) as f32, 0.0]], Metric::L2).is_ok(), factor < 1.0);
+            assert_eq!(f32s(&[[1.0, 0.0], [(shortest * factor) as f32, 0.0]], Metric::Cosine).is_ok(), factor > 1.0);
+        }
+    }
+
+    #[test]
+    fn every_dtype_is_looked_at() {
+        let [nan, zero, one] = [f32::NAN, 0.0, 1.0];
+        let halves = [one, zero, zero, nan].map(f16::from_f32);
+        let brains = [one, zero, zero, nan].map(bf16::from_f32);
+        let bad = |bytes: &[u8], dtype, metric| {
+            check_rows(Matrix { bytes, rows: 2 }, 2, metric, dtype, "row").unwrap_err().to_string()
+        };
+        assert!(bad(bytemuck::cast_slice(&halves), Dtype::F16, Metric::L2).starts_with("row 1: component 1 is NaN"));
+        assert!(bad(bytemuck::cast_slice(&brains), Dtype::Bf16, Metric::L2).starts_with("row 1: component 1 is NaN"));
+        assert!(bad(&[0, 255, 0, 0], Dtype::I8, Metric::Cosine).starts_with("row 1: is a zero vector"));
+        assert!(bad(&[0, 1, 0, 0], Dtype::U8, Metric::Cosine).starts_with("row 1: is a zero vector"));
     }
 
     #[test]
