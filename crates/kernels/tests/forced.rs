@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use vicinal_kernels::{Code, Form, Isa, available, batch, batch_for, isa, isa_error};
+use vicinal_kernels::{Code, Form, Isa, available, batch, batch_for, edges, isa, isa_error};
 
 const MARK: &str = "in use: ";
 
@@ -36,6 +36,7 @@ fn report() {
         unsafe { kernel(zeros.as_ptr(), [zeros.as_ptr(); 3].as_ptr(), 3, 64, out.as_mut_ptr()) };
         assert_eq!(out, [0.0; 3], "{form:?} {code:?}");
     }
+    assert_eq!(edges::estimate() as usize, edges::estimate_for(isa()).unwrap() as usize, "edges are of another set");
     let error = isa_error().unwrap_or("none");
     let known = ["is not available", "is unknown"].into_iter().find(|part| error.contains(part));
     println!("\n{MARK}{} {}", isa(), known.unwrap_or(error));

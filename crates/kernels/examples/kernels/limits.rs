@@ -18,6 +18,12 @@ fn best(amount: usize, mut run: impl FnMut()) -> f64 {
         .fold(0.0, f64::max)
 }
 
+/// How long a short piece of work takes, in nanoseconds: the best of many runs.
+pub fn nanoseconds(mut work: impl FnMut()) -> f64 {
+    const N: usize = 1000;
+    1.0 / best(N, || (0..N).for_each(|_| work()))
+}
+
 /// GB/s of reading memory from one end to the other: four streams at once, which keep more
 /// requests under way than one does.
 pub fn streaming(bytes: &[u8]) -> f64 {
@@ -85,52 +91,93 @@ pub fn fetch(rows: &[*const u8], bytes: usize) {
 
 /// Gop/s of independent multiply-adds in `f32`, each counted as two.
 pub fn fma(isa: Isa) -> Option<f64> {
-    const ROUNDS: usize = 1 << 14;
-    /// Chains enough to hide the latency of two units.
-    const CHAINS: usize = 12;
-    let lanes = match isa {
-        Isa::Scalar => return None,
-        Isa::Neon => 4,
-        Isa::Avx2 => 8,
-        Isa::Avx512 => 16,
-    };
+    let lanes = register(isa)? / 4;
     Some(best(2 * ROUNDS * CHAINS * lanes, || {
         // SAFETY: the caller names instruction sets that this machine has.
         unsafe {
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => avx512::<CHAINS>(ROUNDS),
+                Isa::Avx512 => avx512::fma(),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => avx2::<CHAINS>(ROUNDS),
+                Isa::Avx2 => avx2::fma(),
                 #[cfg(target_arch = "aarch64")]
-                Isa::Neon => neon::<CHAINS>(ROUNDS),
+                Isa::Neon => neon::fma(),
                 _ => unreachable!("{isa} isn't of this architecture"),
             }
         }
     }))
 }
 
-/// A loop of multiply-adds on `CHAINS` registers.
+/// G/s of independent look-ups of bytes in registers.
+pub fn lookups(isa: Isa) -> Option<f64> {
+    Some(best(ROUNDS * CHAINS * register(isa)?, || {
+        // SAFETY: the caller names instruction sets that this machine has.
+        unsafe {
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => avx512::lookups(),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => avx2::lookups(),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => neon::lookups(),
+                _ => unreachable!("{isa} isn't of this architecture"),
+            }
+        }
+    }))
+}
+
+/// Bytes of a register.
+fn register(isa: Isa) -> Option<usize> {
+    match isa {
+        Isa::Scalar => None,
+        Isa::Neon => Some(16),
+        Isa::Avx2 => Some(32),
+        Isa::Avx512 => Some(64),
+    }
+}
+
+const ROUNDS: usize = 1 << 14;
+/// Chains enough to hide the latency of two units.
+const CHAINS: usize = 12;
+
+/// Loops of multiply-adds and of look-ups on `CHAINS` registers.
 #[allow(unused_macros)] // on an architecture without a vector set of its own
 macro_rules! chains {
-    ($name:ident, $feature:literal, $arch:ident, $splat:ident, $fma:expr) => {
-        #[target_feature(enable = $feature)]
-        fn $name<const CHAINS: usize>(rounds: usize) {
+    ($name:ident, $feature:literal, $arch:ident, $splat:ident, $fma:expr, $splat_byte:ident, $look_up:ident) => {
+        mod $name {
             use core::arch::$arch::*;
-            let factor = $splat(black_box(1.0));
-            let mut sums = [$splat(black_box(0.5)); CHAINS];
-            for _ in 0..rounds {
-                for sum in &mut sums {
-                    *sum = $fma(factor, factor, *sum);
+
+            use super::*;
+
+            #[target_feature(enable = $feature)]
+            pub fn fma() {
+                let factor = $splat(black_box(1.0));
+                let mut sums = [$splat(black_box(0.5)); CHAINS];
+                for _ in 0..ROUNDS {
+                    for sum in &mut sums {
+                        *sum = $fma(factor, factor, *sum);
+                    }
                 }
+                black_box(sums);
             }
-            black_box(sums);
+
+            #[target_feature(enable = $feature)]
+            pub fn lookups() {
+                let table = $splat_byte(black_box(1));
+                let mut found = [$splat_byte(black_box(0)); CHAINS];
+                for _ in 0..ROUNDS {
+                    for found in &mut found {
+                        *found = $look_up(table, *found);
+                    }
+                }
+                black_box(found);
+            }
         }
     };
 }
 #[cfg(target_arch = "x86_64")]
-chains!(avx512, "avx512f", x86_64, _mm512_set1_ps, _mm512_fmadd_ps);
+chains!(avx512, "avx512f,avx512bw", x86_64, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_set1_epi8, _mm512_shuffle_epi8);
 #[cfg(target_arch = "x86_64")]
-chains!(avx2, "avx2,fma", x86_64, _mm256_set1_ps, _mm256_fmadd_ps);
+chains!(avx2, "avx2,fma", x86_64, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_set1_epi8, _mm256_shuffle_epi8);
 #[cfg(target_arch = "aarch64")]
-chains!(neon, "neon", aarch64, vdupq_n_f32, |a, b, c| vfmaq_f32(c, a, b));
+chains!(neon, "neon", aarch64, vdupq_n_f32, |a, b, c| vfmaq_f32(c, a, b), vdupq_n_u8, vqtbl1q_u8);

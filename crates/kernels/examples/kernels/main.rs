@@ -9,7 +9,11 @@
 //! small and with huge pages. Random rows stand beside the rate at which the same batches can be
 //! fetched when nothing is computed. An *op* is one operation of the textbook formula: three for a
 //! component of Σ(q − x)², two for one of Σq·x, two for a bit.
+//!
+//! Blocks of edges stand beside the machine's rate of look-ups in registers, where they are cached,
+//! and beside fetching them.
 
+mod edges;
 mod limits;
 mod table;
 
@@ -50,6 +54,7 @@ fn main() {
     }
     for &dim in &options.dims {
         print_dimension(dim, &options.isas, &table, &huge);
+        edges::print(dim, &options.isas, &table, &huge);
     }
 }
 

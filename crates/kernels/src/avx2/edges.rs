@@ -97,12 +97,12 @@ impl Edges for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn lowest_bytes(part: impl Fn(usize) -> __m256, to: *mut u8) {
+    unsafe fn lowest_bytes(v: [__m256; 4], to: *mut u8) {
         // SAFETY: AVX2 is there; 16 bytes are writable.
         unsafe {
             let byte = _mm256_set1_epi32(255);
-            let low = _mm256_and_si256(_mm256_castps_si256(part(0)), byte);
-            let high = _mm256_and_si256(_mm256_castps_si256(part(1)), byte);
+            let low = _mm256_and_si256(_mm256_castps_si256(v[0]), byte);
+            let high = _mm256_and_si256(_mm256_castps_si256(v[1]), byte);
             // Packing works on halves of registers, so the quarters end up as 0, 2, 1, 3.
             let words = _mm256_permute4x64_epi64::<0b_11_01_10_00>(_mm256_packus_epi32(low, high));
             let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
@@ -117,9 +117,9 @@ impl Edges for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn signed(v: __m256, signs: __m256) -> __m256 {
+    unsafe fn add_where(sum: __m256, v: __m256, signs: __m256) -> __m256 {
         // SAFETY: AVX2 is there.
-        unsafe { _mm256_xor_ps(v, _mm256_andnot_ps(signs, _mm256_set1_ps(-0.0))) }
+        unsafe { _mm256_add_ps(sum, _mm256_and_ps(v, signs)) }
     }
 
     #[inline(always)]

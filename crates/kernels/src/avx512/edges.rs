@@ -111,9 +111,9 @@ impl Edges for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn lowest_bytes(part: impl Fn(usize) -> __m512, to: *mut u8) {
+    unsafe fn lowest_bytes(v: [__m512; 4], to: *mut u8) {
         // SAFETY: 16 bytes are writable.
-        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_castps_si512(part(0)))) }
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_castps_si512(v[0]))) }
     }
 
     #[inline(always)]
@@ -123,9 +123,9 @@ impl Edges for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn signed(v: __m512, signs: __mmask16) -> __m512 {
+    unsafe fn add_where(sum: __m512, v: __m512, signs: __mmask16) -> __m512 {
         // SAFETY: AVX-512 is there.
-        unsafe { _mm512_mask_sub_ps(v, !signs, _mm512_setzero_ps(), v) }
+        unsafe { _mm512_mask_add_ps(sum, signs, sum, v) }
     }
 
     /// The sixteen signs go to every word; each byte takes the nibble it needs out of them; and
@@ -201,13 +201,23 @@ impl Edges for Avx512 {
 
     #[inline(always)]
     unsafe fn total(totals: [__m512i; 2], low_high: [[__m512i; 2]; 2]) -> [__m512i; 2] {
+        /// Makes words of edges i and 16 + i out of quarters of even and odd edges below and above 16.
+        static PAIRS: [u16; 32] = {
+            let mut pairs = [0; 32];
+            let mut i = 0;
+            while i < 16 {
+                pairs[2 * i] = (i / 2 + 8 * (i % 2)) as u16;
+                pairs[2 * i + 1] = pairs[2 * i] + 16;
+                i += 1;
+            }
+            pairs
+        };
         // SAFETY: AVX-512 is there.
         unsafe {
-            // Edges 0..8 and 8..16 of each half, in every quarter of a register.
-            let [(a, b), (c, d)] = low_high.map(|[both, odd]| {
-                let even = _mm512_sub_epi16(both, _mm512_slli_epi16::<8>(odd));
-                (_mm512_unpacklo_epi16(even, odd), _mm512_unpackhi_epi16(even, odd))
-            });
+            // Even edges and odd ones, below 16 and above, in every quarter of a register; then the
+            // quarters added up, each kind in one of its own.
+            let [[a, b], [c, d]] =
+                low_high.map(|[both, odd]| [_mm512_sub_epi16(both, _mm512_slli_epi16::<8>(odd)), odd]);
             let ab = _mm512_add_epi16(
                 _mm512_shuffle_i32x4::<0b_01_00_01_00>(a, b),
                 _mm512_shuffle_i32x4::<0b_11_10_11_10>(a, b),
@@ -220,9 +230,9 @@ impl Edges for Avx512 {
                 _mm512_shuffle_i32x4::<0b_10_00_10_00>(ab, cd),
                 _mm512_shuffle_i32x4::<0b_11_01_11_01>(ab, cd),
             );
-            let low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(all));
-            let high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(all));
-            [_mm512_add_epi32(totals[0], low), _mm512_add_epi32(totals[1], high)]
+            let pairs = _mm512_permutexvar_epi16(_mm512_loadu_si512(PAIRS.as_ptr().cast()), all);
+            let low = _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff));
+            [_mm512_add_epi32(totals[0], low), _mm512_add_epi32(totals[1], _mm512_srli_epi32::<16>(pairs))]
         }
     }
 

@@ -116,7 +116,10 @@ pub(crate) unsafe fn write_code_with<T: Edges>(block: *mut u8, lane: usize, node
     // the block 16 bytes for each group of four.
     unsafe {
         let codes = block.add(CODES);
-        let (mut l1, mut l2sq, mut along) = (T::zero(), T::zero(), T::zero());
+        let (mut l1, mut l2sq) = (T::zero(), T::zero());
+        // Σ node·sgn is twice the sum where the sign is positive, less the sum of all: one masked
+        // addition and a plain one, where changing signs would take three operations.
+        let (mut positives, mut all) = (T::zero(), T::zero());
         for at in (0..node.len()).step_by(T::LANES) {
             let own = T::f32(node.as_ptr().add(at).cast());
             let residual = T::sub(T::f32(neighbour.as_ptr().add(at).cast()), own);
@@ -124,9 +127,10 @@ pub(crate) unsafe fn write_code_with<T: Edges>(block: *mut u8, lane: usize, node
             T::put(codes.add(at / GROUP * GROUP_BYTES), lane, signs);
             l1 = T::add(l1, T::abs(residual));
             l2sq = T::fma(residual, residual, l2sq);
-            along = T::add(along, T::signed(own, signs));
+            positives = T::add_where(positives, own, signs);
+            all = T::add(all, own);
         }
-        let [l1, l2sq, along, _] = T::sums([l1, l2sq, along, T::zero()]);
-        Sums { l1, l2sq, along }
+        let [l1, l2sq, positives, all] = T::sums([l1, l2sq, positives, all]);
+        Sums { l1, l2sq, along: 2.0 * positives - all }
     }
 }

@@ -46,16 +46,19 @@ pub(crate) unsafe fn estimate_with<T: Edges>(table: &Table, block: *const u8, ba
         while at < bytes {
             let end = bytes.min(at + ENTRIES_IN_WORD * GROUP_BYTES);
             let (mut low, mut high) = (T::no_wide(), T::no_wide());
-            while at < end {
-                let stop = end.min(at + ENTRIES_IN_BYTE * T::BYTES);
+            while at + ENTRIES_IN_BYTE * T::BYTES <= end {
                 let [mut l, mut h] = look_up(at);
-                at += T::BYTES;
-                while at < stop {
-                    let [l2, h2] = look_up(at);
+                for i in 1..ENTRIES_IN_BYTE {
+                    let [l2, h2] = look_up(at + i * T::BYTES);
                     (l, h) = (T::add_bytes(l, l2), T::add_bytes(h, h2));
-                    at += T::BYTES;
                 }
                 (low, high) = (T::widen(low, l), T::widen(high, h));
+                at += ENTRIES_IN_BYTE * T::BYTES;
+            }
+            while at < end {
+                let [l, h] = look_up(at);
+                (low, high) = (T::widen(low, l), T::widen(high, h));
+                at += T::BYTES;
             }
             totals = T::total(totals, [low, high]);
         }

@@ -41,13 +41,13 @@ pub(crate) trait Edges: Floats {
     unsafe fn hadamard(v: Self::V) -> Self::V;
     /// In each lane the sum (a + b) + (c + d) of the group that it belongs to.
     unsafe fn group_sums(v: Self::V) -> Self::V;
-    /// The lowest bytes of 16 words, which `part` gives a register at a time.
-    unsafe fn lowest_bytes(part: impl Fn(usize) -> Self::V, to: *mut u8);
+    /// The lowest bytes of the 16 words in the first so many registers.
+    unsafe fn lowest_bytes(v: [Self::V; 4], to: *mut u8);
 
     /// Which lanes are greater than zero.
     unsafe fn positive(v: Self::V) -> Self::Signs;
-    /// v where the sign is set, −v elsewhere.
-    unsafe fn signed(v: Self::V, signs: Self::Signs) -> Self::V;
+    /// sum + v where the sign is set, sum elsewhere.
+    unsafe fn add_where(sum: Self::V, v: Self::V, signs: Self::Signs) -> Self::V;
     /// Writes signs as nibbles of the given lane, into as many groups as a register has.
     unsafe fn put(codes: *mut u8, lane: usize, signs: Self::Signs);
 

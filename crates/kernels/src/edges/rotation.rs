@@ -1,7 +1,5 @@
 //! A random rotation, by fast Hadamard transforms.
 
-use core::array;
-
 use super::ops::Edges;
 use super::{functions, padded};
 
@@ -113,6 +111,20 @@ impl SplitMix {
     }
 }
 
+/// Repeats a block for each number below `n`, which is no more than 16. Not a loop: the compiler
+/// doesn't unroll all loops of this kind, and where it doesn't, registers become memory.
+macro_rules! each {
+    ($i:ident < $n:ident, $body:block) => {
+        each!($i $n $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    ($i:ident $n:ident $body:block $($number:literal)*) => {
+        $({
+            let $i = $number;
+            if $i < $n $body
+        })*
+    };
+}
+
 /// A [`RotateFn`] over the operations `T`.
 ///
 /// # Safety
@@ -138,9 +150,11 @@ pub(crate) unsafe fn rotate_with<T: Edges>(rotation: &Rotation, x: &mut [f32]) {
                     T::store(high, T::sub(a, b));
                 }
             }
-            for at in (0..block.start).chain(block.end..padded).step_by(T::LANES) {
-                let v = T::mul(T::f32(x.add(at).cast()), T::f32(diagonal.add(at).cast()));
-                T::store(x.add(at), v);
+            for rest in [0..block.start, block.end..padded] {
+                for at in rest.step_by(T::LANES) {
+                    let v = T::mul(T::f32(x.add(at).cast()), T::f32(diagonal.add(at).cast()));
+                    T::store(x.add(at), v);
+                }
             }
             transform::<T>(x.add(block.start), diagonal.add(block.start), block.len());
         }
@@ -155,53 +169,83 @@ pub(crate) unsafe fn rotate_with<T: Edges>(rotation: &Rotation, x: &mut [f32]) {
 #[inline(always)]
 unsafe fn transform<T: Edges>(x: *mut f32, diagonal: *const f32, n: usize) {
     let registers = n / T::LANES;
-    let mut stride = 1;
-    loop {
-        // SAFETY: the passes stay within `registers`.
-        unsafe {
-            let radix = T::RADIX.min(registers / stride);
-            match radix {
-                1 => pass::<T, 1>(x, diagonal, registers, stride),
-                2 => pass::<T, 2>(x, diagonal, registers, stride),
-                4 => pass::<T, 4>(x, diagonal, registers, stride),
-                8 => pass::<T, 8>(x, diagonal, registers, stride),
-                _ => pass::<T, 16>(x, diagonal, registers, stride),
-            }
-            stride *= radix;
-        }
-        if stride == registers {
-            return;
+    // SAFETY: each step is told how many registers there are, at least as many as it works on.
+    unsafe {
+        let mut stride = match registers {
+            16.. if T::RADIX == 16 => first::<T, 16>(x, diagonal, registers),
+            8.. => first::<T, 8>(x, diagonal, registers),
+            4.. => first::<T, 4>(x, diagonal, registers),
+            2.. => first::<T, 2>(x, diagonal, registers),
+            _ => first::<T, 1>(x, diagonal, registers),
+        };
+        while stride < registers {
+            stride = match registers / stride {
+                4.. => next::<T, 4>(x, registers, stride),
+                _ => next::<T, 2>(x, registers, stride),
+            };
         }
     }
 }
 
-/// The butterflies among `N` registers that lie `stride` apart; in the first pass, whose stride
-/// is 1, after the diagonal and the butterflies within each register.
+/// The diagonal, the butterflies within each register, and those among `N` in a row, which is
+/// the stride that butterflies are to go on with.
 ///
 /// # Safety
 ///
-/// `registers`, a multiple of `N · stride`, are readable from both addresses.
+/// Both addresses are good for so many registers, a multiple of `N`.
 #[inline(always)]
-unsafe fn pass<T: Edges, const N: usize>(x: *mut f32, diagonal: *const f32, registers: usize, stride: usize) {
+unsafe fn first<T: Edges, const N: usize>(x: *mut f32, diagonal: *const f32, registers: usize) -> usize {
+    // SAFETY: the same contract.
+    unsafe {
+        for start in (0..registers).step_by(N) {
+            let (x, diagonal) = (x.add(start * T::LANES), diagonal.add(start * T::LANES));
+            let mut v = [T::zero(); N];
+            each!(k < N, {
+                let at = k * T::LANES;
+                v[k] = T::hadamard(T::mul(T::f32(x.add(at).cast()), T::f32(diagonal.add(at).cast())));
+            });
+            butterflies::<T, N>(&mut v);
+            each!(k < N, { T::store(x.add(k * T::LANES), v[k]) });
+        }
+    }
+    N
+}
+
+/// The butterflies among `N` registers that lie `stride` apart; returns the stride to go on with.
+///
+/// # Safety
+///
+/// The address is good for so many registers, a multiple of `N · stride`.
+#[inline(always)]
+unsafe fn next<T: Edges, const N: usize>(x: *mut f32, registers: usize, stride: usize) -> usize {
     // SAFETY: the same contract.
     unsafe {
         for start in (0..registers).step_by(N * stride) {
-            for first in start..start + stride {
-                let at = |k: usize| (first + k * stride) * T::LANES;
-                let mut v: [T::V; N] = array::from_fn(|k| T::f32(x.add(at(k)).cast()));
-                if stride == 1 {
-                    let d: [T::V; N] = array::from_fn(|k| T::f32(diagonal.add(at(k)).cast()));
-                    v = array::from_fn(|k| T::hadamard(T::mul(v[k], d[k])));
-                }
-                v = butterflies::<T, N, 1>(v);
-                v = butterflies::<T, N, 2>(v);
-                v = butterflies::<T, N, 4>(v);
-                v = butterflies::<T, N, 8>(v);
-                for (k, &v) in v.iter().enumerate() {
-                    T::store(x.add(at(k)), v);
-                }
+            for at in start..start + stride {
+                let x = x.add(at * T::LANES);
+                let mut v = [T::zero(); N];
+                each!(k < N, { v[k] = T::f32(x.add(k * stride * T::LANES).cast()) });
+                butterflies::<T, N>(&mut v);
+                each!(k < N, { T::store(x.add(k * stride * T::LANES), v[k]) });
             }
         }
+    }
+    N * stride
+}
+
+/// All butterflies among `N` registers.
+///
+/// # Safety
+///
+/// The instruction set is there.
+#[inline(always)]
+unsafe fn butterflies<T: Edges, const N: usize>(v: &mut [T::V; N]) {
+    // SAFETY: the same contract.
+    unsafe {
+        step::<T, N, 1>(v);
+        step::<T, N, 2>(v);
+        step::<T, N, 4>(v);
+        step::<T, N, 8>(v);
     }
 }
 
@@ -211,10 +255,13 @@ unsafe fn pass<T: Edges, const N: usize>(x: *mut f32, diagonal: *const f32, regi
 ///
 /// The instruction set is there.
 #[inline(always)]
-unsafe fn butterflies<T: Edges, const N: usize, const H: usize>(v: [T::V; N]) -> [T::V; N] {
-    if H >= N {
-        return v;
+unsafe fn step<T: Edges, const N: usize, const H: usize>(v: &mut [T::V; N]) {
+    // SAFETY: the same contract.
+    unsafe {
+        each!(i < N, {
+            if i & H == 0 && i | H < N {
+                (v[i], v[i | H]) = (T::add(v[i], v[i | H]), T::sub(v[i], v[i | H]));
+            }
+        });
     }
-    // SAFETY: the instruction set is there.
-    array::from_fn(|i| unsafe { if i & H == 0 { T::add(v[i], v[i | H]) } else { T::sub(v[i ^ H], v[i]) } })
 }

@@ -109,23 +109,17 @@ pub(crate) unsafe fn fill_with<T: Edges>(table: &mut Table, query: &[f32]) {
         table.offset = -(LEVELS * table.groups as f32) * step;
 
         let (scale, round) = (T::splat(scale), T::splat(ROUND));
-        let to = table.lines.as_mut_ptr().cast::<u8>();
-        let mut scaled = [0f32; 16];
-        for (i, of_line) in query.chunks_exact(16).enumerate() {
-            for at in (0..16).step_by(T::LANES) {
-                let v = T::f32(of_line.as_ptr().add(at).cast());
-                T::store(scaled.as_mut_ptr().add(at), T::mul(v, scale));
+        for (group, q) in query.chunks_exact(GROUP).enumerate() {
+            let [a, b, c, d] = [q[0], q[1], q[2], q[3]].map(|q| T::splat(q));
+            // As many registers as 16 sums take.
+            let mut sums = [T::zero(); 4];
+            for (part, sums) in sums[..16 / T::LANES].iter_mut().enumerate() {
+                let [i, j, k, l] = SIGNS.each_ref().map(|sign| sign.as_ptr().add(part * T::LANES).cast());
+                let ab = T::fma(b, T::f32(j), T::mul(a, T::f32(i)));
+                let cd = T::fma(d, T::f32(l), T::mul(c, T::f32(k)));
+                *sums = T::add(T::mul(T::add(ab, cd), scale), round);
             }
-            for (g, q) in scaled.chunks_exact(GROUP).enumerate() {
-                let [a, b, c, d] = [q[0], q[1], q[2], q[3]].map(|q| T::splat(q));
-                let sums = |part: usize| {
-                    let sign = |of: usize| T::f32(SIGNS[of].as_ptr().add(part * T::LANES).cast());
-                    let ab = T::fma(b, sign(1), T::mul(a, sign(0)));
-                    let cd = T::fma(d, sign(3), T::mul(c, sign(2)));
-                    T::add(T::add(ab, cd), round)
-                };
-                T::lowest_bytes(sums, to.add((i * 4 + g) * GROUP_BYTES));
-            }
+            T::lowest_bytes(sums, table.lines.as_mut_ptr().cast::<u8>().add(group * GROUP_BYTES));
         }
     }
 }

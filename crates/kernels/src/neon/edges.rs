@@ -1,7 +1,6 @@
 //! Edges: a group to a register of bytes.
 
 use core::arch::aarch64::*;
-use core::array;
 
 use super::Neon;
 use crate::edges::ops::{Edges, put_nibble};
@@ -91,10 +90,10 @@ impl Edges for Neon {
     }
 
     #[inline(always)]
-    unsafe fn lowest_bytes(part: impl Fn(usize) -> float32x4_t, to: *mut u8) {
+    unsafe fn lowest_bytes(v: [float32x4_t; 4], to: *mut u8) {
         // SAFETY: NEON is there; 16 bytes are writable.
         unsafe {
-            let [a, b, c, d] = array::from_fn(|i| vreinterpretq_u16_f32(part(i)));
+            let [a, b, c, d] = v.map(|v| vreinterpretq_u16_f32(v));
             let (low, high) = (vuzp1q_u16(a, b), vuzp1q_u16(c, d));
             vst1q_u8(to, vuzp1q_u8(vreinterpretq_u8_u16(low), vreinterpretq_u8_u16(high)));
         }
@@ -107,9 +106,9 @@ impl Edges for Neon {
     }
 
     #[inline(always)]
-    unsafe fn signed(v: float32x4_t, signs: uint32x4_t) -> float32x4_t {
+    unsafe fn add_where(sum: float32x4_t, v: float32x4_t, signs: uint32x4_t) -> float32x4_t {
         // SAFETY: NEON is there.
-        unsafe { vbslq_f32(signs, v, vnegq_f32(v)) }
+        unsafe { vaddq_f32(sum, vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), signs))) }
     }
 
     #[inline(always)]

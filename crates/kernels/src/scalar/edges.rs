@@ -68,9 +68,9 @@ impl Edges for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn lowest_bytes(part: impl Fn(usize) -> Self::V, to: *mut u8) {
+    unsafe fn lowest_bytes(v: [Self::V; 4], to: *mut u8) {
         for i in 0..16 / LANES {
-            let bytes = part(i).map(|v| v.to_bits() as u8);
+            let bytes = v[i].map(|v| v.to_bits() as u8);
             // SAFETY: 16 bytes are writable.
             unsafe { to.add(i * LANES).cast::<[u8; LANES]>().write_unaligned(bytes) };
         }
@@ -82,8 +82,8 @@ impl Edges for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn signed(v: Self::V, signs: u32) -> Self::V {
-        array::from_fn(|i| if signs >> i & 1 == 1 { v[i] } else { -v[i] })
+    unsafe fn add_where(sum: Self::V, v: Self::V, signs: u32) -> Self::V {
+        array::from_fn(|i| if signs >> i & 1 == 1 { sum[i] + v[i] } else { sum[i] })
     }
 
     #[inline(always)]
