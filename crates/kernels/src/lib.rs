@@ -9,6 +9,8 @@
 //! | [`reference`](mod@reference) | scalar truth in `f64` and `i64`: the tests' oracle |
 //! | `generic/` | each kernel's idea, written once over the operations of an instruction set |
 //! | `scalar/`, `avx2/`, `avx512/`, `neon/` | those operations, and the functions compiled for them |
+//! | [`tile`] | many queries against many rows, as products of small matrices |
+//! | [`edges`] | 32 edges of a graph at once, from one bit a component |
 //! | `detect` | which instruction sets this machine has, and `VICINAL_ISA` |
 //!
 //! Sums over floats are taken in `f32`: with u = 2⁻²⁴ they are within (len/4 + 11)·u·Σ|term| of

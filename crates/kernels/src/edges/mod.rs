@@ -11,11 +11,11 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`rotation`] | the random rotation |
-//! | [`code`] | writing a neighbour's bits and factors into a lane of a block |
-//! | [`table`] | the sums that a query looks up |
-//! | [`estimate`] | one block of 32 edges against one table |
-//! | [`ops`] | what an instruction set has to offer for these |
+//! | `rotation` | the random rotation |
+//! | `code` | writing a neighbour's bits and factors into a lane of a block |
+//! | `table` | the sums that a query looks up |
+//! | `estimate` | one block of 32 edges against one table |
+//! | `ops` | what an instruction set has to offer for these |
 //!
 //! A *block* is 32 *lanes*, one an edge:
 //!

@@ -4,9 +4,9 @@ use super::ops::Edges;
 use super::{GROUP, GROUP_BYTES, functions};
 
 /// Entries are −LEVELS..=LEVELS, stored with LEVELS added. Four of them can then be added as bytes
-/// before they must be widened, which saves a third of the work of a scan. RaBitQ (§3.3.1) finds
-/// four bits for a *component* of the query enough; here nearly six for a sum of four components
-/// add less than 1% to the variance of an estimate.
+/// before they must be widened, which saves a quarter of the instructions of a scan. RaBitQ
+/// (§3.3.1) finds four bits for a *component* of the query enough; here nearly six for a sum of
+/// four components add less than 1% to the variance of an estimate.
 const LEVELS: f32 = 31.0;
 
 /// Entries that can be added in a byte.

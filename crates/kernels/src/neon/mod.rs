@@ -7,7 +7,7 @@
 //! rustup target add aarch64-unknown-linux-musl
 //! CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
 //! CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER=qemu-aarch64-static \
-//!     cargo test -p vicinal-kernels --target aarch64-unknown-linux-musl --test batch --test bounds
+//!     cargo test -p vicinal-kernels --target aarch64-unknown-linux-musl --lib --test batch --test bounds
 //! ```
 
 mod bit;
