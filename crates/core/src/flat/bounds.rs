@@ -58,6 +58,28 @@ impl Asked {
     }
 }
 
+/// What is known of a coded row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Coded {
+    square: f32,
+    residual: f32,
+    spread: f32,
+}
+
+/// The worst of what is known of each of some rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sample(Coded);
+
+impl Sample {
+    /// Takes more rows in.
+    pub fn add(&mut self, rows: &Rows) {
+        let worst = |a: f32, of: &[f32]| of[..rows.len()].iter().fold(a, |a, &b| a.max(b));
+        self.0.square = worst(self.0.square, &rows.squares);
+        self.0.residual = worst(self.0.residual, &rows.residuals);
+        self.0.spread = worst(self.0.spread, &rows.spread);
+    }
+}
+
 /// The rules of one search, for one block of queries.
 pub(super) struct Bounds {
     kind: Kind,
@@ -142,19 +164,35 @@ impl Bounds {
     /// The least key that a row may have, by the value of its hit, and the greatest that it may have or tie with: rows
     /// tie by the f32 that the user sees.
     pub fn keys(&self, query: usize, rows: &Rows, row: usize, value: f32) -> (f32, f32) {
+        let of = Coded { square: rows.squares[row], residual: rows.residuals[row], spread: rows.spread[row] };
+        self.keys_of(query, of, value)
+    }
+
+    /// The greatest key of those rows of a sample whose value is no less than `value`.
+    pub fn greatest(&self, query: usize, sample: &Sample, value: f32) -> f32 {
+        match self.kind {
+            // Of all norms the greatest makes the cosine smallest, if it is positive.
+            Kind::Cosine if value < 0.0 => f32::INFINITY,
+            // An odd square, which costs the most when halved.
+            Kind::Squares => self.keys_of(query, Coded { square: 1.0, ..sample.0 }, value).1,
+            _ => self.keys_of(query, sample.0, value).1,
+        }
+    }
+
+    fn keys_of(&self, query: usize, row: Coded, value: f32) -> (f32, f32) {
         let asked = &self.queries[query];
-        let (value, square) = (f64::from(value), f64::from(rows.squares[row]));
+        let (value, square) = (f64::from(value), f64::from(row.square));
         let (low, high) = match self.kind {
             Kind::Distance => {
-                let residual = f64::from(rows.residuals[row]);
-                let far = (residual * residual) as f32;
-                let slack = f64::from(self.row_slack(rows.squares[row], far)) + self.query_slack(asked);
+                let residual = f64::from(row.residual);
+                let far = row.residual * row.residual;
+                let slack = f64::from(self.row_slack(row.square, far)) + self.query_slack(asked);
                 let middle = asked.square - 2.0 * value + residual * residual;
                 let reach = residual + asked.residual;
                 ((middle - slack).max(0.0).sqrt() - reach, (middle + 4.0 * slack).max(0.0).sqrt() + reach)
             }
             Kind::Product => {
-                let reach = f64::from(rows.spread[row]) + TINY;
+                let reach = f64::from(row.spread) + TINY;
                 (-value - reach, -value + reach)
             }
             Kind::Squares => {

@@ -96,6 +96,7 @@ impl Centre {
     }
 }
 
-fn square(row: &[f32]) -> f64 {
+/// The squared norm.
+pub(super) fn square(row: &[f32]) -> f64 {
     row.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
 }

@@ -10,6 +10,7 @@ mod frame;
 mod measure;
 mod nearest;
 mod scan;
+mod stream;
 #[cfg(test)]
 mod tests;
 

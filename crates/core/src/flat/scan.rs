@@ -1,24 +1,40 @@
 //! Blocks of queries against ranges of rows.
 
-use vicinal_kernels::prefetch;
-use vicinal_kernels::tile::{Frame, Hit, Limits, Queries, Source, Tiles, Unit};
+use std::sync::OnceLock;
 
-use super::bounds::{Asked, Bounds};
+use vicinal_kernels::prefetch;
+use vicinal_kernels::tile::{Frame, Greatest, Limits, Queries, Rows, Source, Tiles, Unit};
+
+use super::bounds::{Asked, Bounds, Sample};
 use super::candidates::Candidates;
 use super::frame::Centre;
 use super::measure::Measure;
 use super::nearest::Nearest;
+use super::stream::Stream;
 use super::{Block, Plane, Space};
 use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::types::{Dtype, Matrix};
 
-/// Rows that are coded at once: with a pair of tiles of queries they fit the first-level cache.
-const ROWS: usize = 64;
-/// Rows of the first block, every one of which is a hit.
+/// Bytes of coded rows that are multiplied together: the smaller part of a second-level cache.
+const ROW_BYTES: usize = 256 << 10;
+/// The least and greatest number of such rows.
+const MIN_ROWS: usize = 64;
+const MAX_ROWS: usize = 256;
+/// Rows of the first block.
 const FIRST_ROWS: usize = 32;
-/// Bytes of coded queries that go through the rows together: a part of the second-level cache.
-const QUERY_BYTES: usize = 512 << 10;
+/// Bytes of coded queries that go through the rows together. They need not fit the second-level cache: each block of
+/// rows reads them once, in order.
+const QUERY_BYTES: usize = 2 << 20;
+/// Rows that are looked at first for limits: a share of all, but not more than this.
+const SAMPLE: usize = 2048;
+const SAMPLE_SHARE: usize = 32;
+/// More neighbours than this cost more to keep in order than their limits save.
+const SAMPLE_K: usize = 64;
+/// Queries that are streamed one by one and not coded.
+pub(super) const STREAM: usize = 6;
+/// Bytes of rows that are streamed between two looks at whether the search was cancelled.
+const STREAM_BYTES: usize = 1 << 20;
 /// Candidates of a query that may wait to be measured, besides a few for each neighbour asked for.
 const WAITING: usize = 1024;
 
@@ -28,9 +44,10 @@ pub(super) struct Scan<'a> {
     space: Space,
     queries: Matrix<'a>,
     k: usize,
+    unit: Unit,
     tiles: Tiles,
-    /// The frame of floats; nothing else has one.
-    centre: Option<Centre>,
+    /// The frame of floats, once it was asked for; nothing else has one.
+    centre: OnceLock<Option<Centre>>,
 }
 
 /// What a range of rows has for one query: the nearest of those measured so far, and rows that may be nearer.
@@ -44,24 +61,75 @@ impl<'a> Scan<'a> {
     /// Of at least one row, for at least one neighbour.
     pub fn new(unit: Unit, blocks: &'a [Block<'a>], space: Space, queries: Matrix<'a>, k: usize) -> Self {
         let tiles = Tiles::new(unit, space.dtype.code(), space.dim);
-        let centre = (!tiles.exact()).then(|| Centre::of(blocks, space));
-        Scan { blocks, space, queries, k, tiles, centre }
+        Scan { blocks, space, queries, k, unit, tiles, centre: OnceLock::new() }
+    }
+
+    fn centre(&self) -> Option<&Centre> {
+        let of = || (!self.tiles.exact()).then(|| Centre::of(self.blocks, self.space));
+        self.centre.get_or_init(of).as_ref()
     }
 
     /// Queries to scan for at once, at most.
     pub fn queries_at_once(&self) -> usize {
-        (QUERY_BYTES / self.tiles.code_bytes()).clamp(64, 4096)
+        (QUERY_BYTES / self.tiles.code_bytes()).clamp(64, 8192)
     }
 
     /// What the rows `from..to`, counted over all blocks, have for each of the queries `first..first + n`.
     pub fn scan(&self, first: usize, n: usize, from: usize, to: usize, run: &Run) -> Result<Vec<Partial>> {
+        if n <= STREAM {
+            return self.stream(first, n, from, to, run);
+        }
         let (queries, bounds) = self.ask(first, n);
-        let partial = || Partial { candidates: Candidates::new(self.k), nearest: Nearest::new(self.k), measured: 0 };
-        let mut partials: Vec<Partial> = std::iter::repeat_with(partial).take(n).collect();
+        let mut partials = self.partials(n);
         let mut limits = Limits::new(n);
-        let mut rows = self.tiles.rows(ROWS);
-        let mut hits = Vec::new();
-        let frame = self.centre.as_ref().map_or(Frame::PLAIN, Centre::frame);
+        let sample = ((to - from) / SAMPLE_SHARE).min(SAMPLE).next_multiple_of(FIRST_ROWS);
+        if self.k <= sample.min(SAMPLE_K) && sample < to - from {
+            // A first look at some rows, only to know how near the others have to be.
+            let mut greatest = Greatest::new(n, self.k);
+            let mut seen = Sample::default();
+            self.each_block(from, from + sample, &bounds, run, |rows, _| {
+                seen.add(rows);
+                self.tiles.gather(rows, &queries, &mut greatest);
+            })?;
+            for (query, partial) in partials.iter_mut().enumerate() {
+                partial.candidates.lower(bounds.greatest(query, &seen, greatest.least(query)));
+                let (weight, threshold) = bounds.limit(query, partial.candidates.bar());
+                limits.set(query, weight, threshold);
+            }
+        }
+        self.each_block(from, to, &bounds, run, |rows, slot| {
+            self.tiles.sweep(rows, &queries, &mut limits, &mut |rows, hits, limits| {
+                let query = hits[0].query as usize;
+                let partial = &mut partials[query];
+                let mut sank = false;
+                for hit in hits {
+                    let keys = bounds.keys(query, rows, hit.row as usize, hit.value);
+                    sank |= partial.candidates.offer(keys, slot + hit.row);
+                }
+                if partial.candidates.len() > WAITING + 4 * self.k {
+                    sank |= self.relieve(first + query, partial, |distance| bounds.key(query, distance));
+                }
+                if sank {
+                    let (weight, threshold) = bounds.limit(query, partial.candidates.bar());
+                    limits.set(query, weight, threshold);
+                }
+            });
+        })?;
+        Ok(partials)
+    }
+
+    /// Codes the rows `from..to`, as many at a time as suits the caches, and hands them on with the first one's slot.
+    fn each_block(
+        &self,
+        from: usize,
+        to: usize,
+        bounds: &Bounds,
+        run: &Run,
+        mut work: impl FnMut(&mut Rows, u32),
+    ) -> Result<()> {
+        let at_once = (ROW_BYTES / self.tiles.code_bytes()).clamp(MIN_ROWS, MAX_ROWS).next_multiple_of(FIRST_ROWS);
+        let frame = self.centre().map_or(Frame::PLAIN, Centre::frame);
+        let mut rows = self.tiles.rows(at_once.min(to - from));
         let mut start = 0;
         for block in self.blocks {
             let source = source(self.space.dtype, block.plane);
@@ -71,35 +139,59 @@ impl<'a> Scan<'a> {
                 if run.is_cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let count = (end - row).min(if start + row == from { FIRST_ROWS } else { ROWS });
+                // Few at first: until there is a limit every row is a hit.
+                let count = (end - row).min(if start + row == from { FIRST_ROWS } else { at_once });
                 self.tiles.code(&source, row, count, &frame, &mut rows);
                 bounds.set_rows(&mut rows);
-                hits.clear();
-                self.tiles.sweep(&mut rows, &queries, &limits, &mut hits);
-                let slot = block.first_slot + row as u32;
-                for &Hit { row, query, value } in &hits {
-                    let partial = &mut partials[query as usize];
-                    let keys = bounds.keys(query as usize, &rows, row as usize, value);
-                    let mut sank = partial.candidates.offer(keys, slot + row);
-                    if partial.candidates.len() > WAITING + 4 * self.k {
-                        sank |= self.relieve(first, query as usize, partial, &bounds);
-                    }
-                    if sank {
-                        let (weight, threshold) = bounds.limit(query as usize, partial.candidates.bar());
-                        limits.set(query as usize, weight, threshold);
-                    }
-                }
+                work(&mut rows, block.first_slot + row as u32);
                 row += count;
+            }
+            start += block.rows;
+        }
+        Ok(())
+    }
+
+    /// As [`Scan::scan`], with rows that are not coded.
+    fn stream(&self, first: usize, n: usize, from: usize, to: usize, run: &Run) -> Result<Vec<Partial>> {
+        let row_bytes = self.space.dtype.row_bytes(self.space.dim);
+        let at_once = (STREAM_BYTES / row_bytes).max(1);
+        let like = self.blocks.iter().find(|block| block.rows > 0).expect("there are rows").row(0, row_bytes);
+        let mut stream =
+            Stream::new(self.unit.isa(), self.space, (first..first + n).map(|i| self.queries.row(i)), like);
+        let mut partials = self.partials(n);
+        let mut start = 0;
+        for block in self.blocks {
+            let mut row = from.saturating_sub(start).min(block.rows);
+            let end = to.saturating_sub(start).min(block.rows);
+            while row < end {
+                if run.is_cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let next = (row + at_once).min(end);
+                stream.run(block.plane, row, next, |query, row, keys| {
+                    let partial = &mut partials[query];
+                    partial.candidates.offer(keys, block.first_slot + row as u32);
+                    if partial.candidates.len() > WAITING + 4 * self.k {
+                        self.relieve(first + query, partial, f32::next_up);
+                    }
+                    partial.candidates.bar()
+                });
+                row = next;
             }
             start += block.rows;
         }
         Ok(partials)
     }
 
+    fn partials(&self, n: usize) -> Vec<Partial> {
+        let partial = || Partial { candidates: Candidates::new(self.k), nearest: Nearest::new(self.k), measured: 0 };
+        std::iter::repeat_with(partial).take(n).collect()
+    }
+
     /// Codes queries.
     fn ask(&self, first: usize, n: usize) -> (Queries, Bounds) {
         let Space { dim, dtype, .. } = self.space;
-        let Some(centre) = &self.centre else {
+        let Some(centre) = self.centre() else {
             let queries = self.tiles.queries(&source(dtype, Plane::Whole(self.queries.bytes)), first, n, &Frame::PLAIN);
             let bounds = Bounds::new(self.space, &self.tiles, 1.0, &queries, vec![Asked::default(); n]);
             return (queries, bounds);
@@ -115,13 +207,13 @@ impl<'a> Scan<'a> {
 
     /// Too many candidates wait, because the codes can't tell them apart: measures them.
     #[cold]
-    fn relieve(&self, first: usize, query: usize, partial: &mut Partial, bounds: &Bounds) -> bool {
+    fn relieve(&self, query: usize, partial: &mut Partial, key: impl Fn(f32) -> f32) -> bool {
         partial.candidates.sift();
         if partial.candidates.len() <= WAITING / 2 + 2 * self.k {
             return false;
         }
-        self.measure(first + query, partial);
-        partial.nearest.worst().is_some_and(|worst| partial.candidates.lower(bounds.key(query, worst)))
+        self.measure(query, partial);
+        partial.nearest.worst().is_some_and(|worst| partial.candidates.lower(key(worst)))
     }
 
     /// Measures all candidates that are left.

@@ -3,6 +3,8 @@
 use half::{bf16, f16};
 use proptest::prelude::*;
 
+use super::scan::STREAM;
+use super::stream::Stream;
 use super::*;
 use crate::vectors::split_f32;
 use vicinal_kernels::tile::units;
@@ -75,7 +77,7 @@ impl Case {
     /// Searches the rows as one block, and as many with gaps between their slots; both must agree to the bit.
     fn search(&self, threads: usize) -> Hits {
         let Space { dim, metric, dtype } = self.space;
-        let (rows, queries) = (self.encode(&self.rows, dtype), self.encode(&self.queries, self.query_dtype()));
+        let (rows, queries) = self.bytes();
         let queries = Matrix { bytes: &queries, rows: self.queries.len() };
         let run = Run::new(threads);
         let matrix = Matrix { bytes: &rows, rows: self.rows.len() };
@@ -83,10 +85,7 @@ impl Case {
         assert_eq!(run.done(), self.queries.len() as u64);
 
         const GAP: u32 = 1000;
-        let halves = |pick: fn((u16, u16)) -> u16| -> Vec<u8> {
-            rows.chunks(4).flat_map(|b| pick(split_f32(bytemuck::pod_read_unaligned(b))).to_ne_bytes()).collect()
-        };
-        let (hi, lo) = if dtype == Dtype::F32 { (halves(|p| p.0), halves(|p| p.1)) } else { Default::default() };
+        let (hi, lo) = if dtype == Dtype::F32 { planes(&rows) } else { Default::default() };
         let (mut blocks, mut start, mut length) = (Vec::new(), 0, 1);
         while start < self.rows.len() {
             let end = (start + length).min(self.rows.len());
@@ -117,35 +116,94 @@ impl Case {
         hits
     }
 
-    /// The hits are the truth's nearest, in the order of (distance, row). Integers and bits have one right answer to
-    /// the last bit; of floats, those that differ by less than the rounding of the truth itself may trade places.
+    /// The hits are those of measuring every row, to the last bit, in the order of (distance, row). And what was
+    /// measured is the truth but for its rounding.
     fn check(&self, hits: &Hits) {
         let found = self.k.min(self.rows.len());
+        let (rows, queries) = self.bytes();
+        let query_bytes = self.query_dtype().row_bytes(self.space.dim);
+        let row_bytes = self.space.dtype.row_bytes(self.space.dim);
+        let rounding = self.rounding();
         for (i, truth) in self.truth().into_iter().enumerate() {
             let ids = &hits.ids[i * self.k..(i + 1) * self.k];
             let distances = &hits.distances[i * self.k..(i + 1) * self.k];
             assert_eq!(hits.counts[i] as usize, found);
             assert!(ids[found..].iter().all(|&id| id == -1));
             assert!(distances[found..].iter().all(|&d| d == f32::INFINITY));
-            let mut order: Vec<(f32, i64)> = truth.iter().enumerate().map(|(row, &d)| (d as f32, row as i64)).collect();
+            let mut measure = Measure::new(self.space, &queries[i * query_bytes..][..query_bytes]);
+            let measured = rows.chunks(row_bytes).map(|row| measure.distance(Plane::Whole(row)));
+            let mut order: Vec<(f32, i64)> = measured.zip(0..).collect();
+            for (&(distance, row), &exact) in order.iter().zip(&truth) {
+                let slack = match self.space.dtype.is_float() {
+                    true => exact.abs() * f64::from(f32::EPSILON) + rounding + 2e-45,
+                    // One right answer, to the last bit.
+                    false => (f64::from(exact as f32) - exact).abs(),
+                };
+                let off = (f64::from(distance) - exact).abs();
+                assert!(off <= slack, "query {i} row {row}: {distance} is not {exact}, {:?}", self.space);
+            }
             order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let got: Vec<(f32, i64)> = distances[..found].iter().copied().zip(ids[..found].iter().copied()).collect();
-            if !self.space.dtype.is_float() {
-                assert_eq!(got, order[..found], "query {i} of {self:?}");
-                continue;
-            }
-            let mut seen = std::collections::HashSet::new();
-            for (&(distance, row), &(right, _)) in got.iter().zip(&order) {
-                assert!(seen.insert(row), "row {row} twice");
-                let exact = truth[row as usize];
-                // What f64 sums of products of f32 can be off by, and one rounding.
-                let scale = if self.space.metric == Metric::Ip { self.scale() } else { 1.0 };
-                let slack = exact.abs() * f64::from(f32::EPSILON) + 1e-11 * scale;
-                assert!((f64::from(distance) - exact).abs() <= slack, "query {i} row {row}: {distance} is not {exact}");
-                assert!((f64::from(distance) - f64::from(right)).abs() <= 2.0 * slack, "query {i}: {got:?} {order:?}");
-            }
-            assert!(got.windows(2).all(|w| w[0].0 < w[1].0 || (w[0].0 == w[1].0 && w[0].1 < w[1].1)), "{got:?}");
+            assert_eq!(got, order[..found], "query {i} of {:?}", self.space);
         }
+    }
+
+    /// On every instruction set, keys enclose the distance, and no row at or below the bar is left out.
+    fn check_streams(&self) {
+        let (rows, queries) = self.bytes();
+        let query_bytes = self.query_dtype().row_bytes(self.space.dim);
+        let row_bytes = self.space.dtype.row_bytes(self.space.dim);
+        let (hi, lo) = if self.space.dtype == Dtype::F32 { planes(&rows) } else { Default::default() };
+        let split = Block { first_slot: 0, rows: self.rows.len(), plane: Plane::Split { hi: &hi, lo: &lo } };
+        let whole = Block { plane: Plane::Whole(&rows), ..split };
+        let blocks = if hi.is_empty() { vec![whole] } else { vec![whole, split] };
+        let queries: Vec<&[u8]> = queries.chunks(query_bytes).take(STREAM).collect();
+        if self.rows.is_empty() || queries.is_empty() {
+            return;
+        }
+        let measured = |query| -> Vec<f32> {
+            let mut measure = Measure::new(self.space, query);
+            rows.chunks(row_bytes).map(|row| measure.distance(Plane::Whole(row))).collect()
+        };
+        let measured: Vec<Vec<f32>> = queries.iter().map(|&query| measured(query)).collect();
+        for (&isa, block) in vicinal_kernels::available().iter().flat_map(|isa| blocks.iter().map(move |b| (isa, b))) {
+            let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, row_bytes));
+            let mut seen = 0;
+            stream.run(block.plane, 0, block.rows, |query, row, (least, greatest)| {
+                let distance = measured[query][row];
+                let told = (self.space, isa, query, row);
+                assert!(least <= distance && distance <= greatest, "{distance} in {least}..={greatest}: {told:?}");
+                seen += 1;
+                f32::INFINITY
+            });
+            assert_eq!(seen, self.rows.len() * queries.len());
+            // Each row's distance is the bar once.
+            for at in 0..block.rows {
+                let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, row_bytes));
+                let mut missed: Vec<Vec<bool>> =
+                    measured.iter().map(|of| of.iter().map(|&distance| distance <= of[at]).collect()).collect();
+                stream.run(block.plane, 0, block.rows, |query, row, _| {
+                    missed[query][row] = false;
+                    measured[query][at]
+                });
+                assert!(!missed.concat().contains(&true), "row {at} as the bar: {:?} {isa:?}", self.space);
+            }
+        }
+    }
+
+    /// What sums in f64 may be off by.
+    fn rounding(&self) -> f64 {
+        1e-11
+            * match self.space.metric {
+                Metric::Ip => self.scale(),
+                Metric::Cosine => 1.0,
+                _ => 0.0,
+            }
+    }
+
+    /// Rows and queries as they are given to a search.
+    fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.encode(&self.rows, self.space.dtype), self.encode(&self.queries, self.query_dtype()))
     }
 
     /// The largest product of norms.
@@ -154,6 +212,14 @@ impl Case {
         let largest = |m: &[Vec<f64>]| m.iter().map(norm).fold(0.0, f64::max);
         largest(&self.rows) * largest(&self.queries)
     }
+}
+
+/// f32 rows as two planes.
+fn planes(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let halves = |pick: fn((u16, u16)) -> u16| -> Vec<u8> {
+        rows.chunks(4).flat_map(|b| pick(split_f32(bytemuck::pod_read_unaligned(b))).to_ne_bytes()).collect()
+    };
+    (halves(|pair| pair.0), halves(|pair| pair.1))
 }
 
 /// Every pair of metric and dtype that goes together.
@@ -172,31 +238,124 @@ fn component(dtype: Dtype) -> BoxedStrategy<f64> {
     }
 }
 
+/// What floats may look like: each shape is a trap for some shortcut.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Plain,
+    /// Norms a million times as long as others.
+    Norms,
+    /// Far from the origin, near each other.
+    Far,
+    /// Rows that differ in the last bits.
+    Twins,
+    /// Squares beyond f32 at either end.
+    Huge,
+    Tiny,
+    /// One component outweighs all others.
+    Spike,
+    /// As far from the next bf16 as can be, and always below it.
+    Halfway,
+}
+
+fn shape(shape: Shape, dtype: Dtype, i: usize, v: &mut [f64]) {
+    if !dtype.is_float() {
+        return;
+    }
+    let half = dtype == Dtype::F16;
+    for (j, x) in v.iter_mut().enumerate() {
+        match shape {
+            Shape::Plain => {}
+            Shape::Norms if half => *x *= [1e-3, 1.0, 1e3][i % 3],
+            Shape::Norms => *x *= [1e-6, 1.0, 1e6, 1e3][i % 4],
+            Shape::Far => *x = *x * 1e-3 + if half { 100.0 } else { 1e4 } * (1.0 + j as f64 / 7.0),
+            Shape::Twins => *x = (1.0 + j as f64) * (1.0 + 1e-6 * x.round()),
+            Shape::Huge if !half => *x *= 1e17,
+            Shape::Tiny if !half => *x *= 1e-21,
+            // f16 ends at 65,504.
+            Shape::Spike if j == 0 => *x *= if half { 4e3 } else { 1e4 },
+            Shape::Halfway => *x = (1.0 + 1.0 / 256.0) * (x.round().clamp(-8.0, 8.0)).exp2(),
+            Shape::Huge | Shape::Tiny | Shape::Spike => {}
+        }
+    }
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     let all: Vec<_> = spaces().collect();
-    let shape = (prop::sample::select(all), 1usize..80, 0usize..150, 0usize..40, 1usize..20);
-    shape.prop_flat_map(|((metric, dtype), dim, rows, queries, k)| {
-        let vector = prop::collection::vec(component(dtype), dim).prop_map(move |mut v| {
-            if metric == Metric::Cosine {
-                v[0] = if v.iter().all(|&x| x.abs() < 1e-3) { 1.0 } else { v[0] };
-            }
-            v
-        });
-        let vectors = |n| prop::collection::vec(vector.clone(), n);
-        (vectors(rows), vectors(queries)).prop_map(move |(rows, queries)| Case {
-            space: Space { dim, metric, dtype },
-            rows,
-            queries,
-            k,
-        })
+    use Shape::*;
+    let shapes = prop::sample::select(vec![Plain, Plain, Norms, Far, Twins, Huge, Tiny, Spike, Halfway]);
+    let sizes = (1usize..80, 0usize..150, prop_oneof![0..2 * STREAM, 0usize..40], 1usize..20);
+    (prop::sample::select(all), shapes, sizes).prop_flat_map(|((metric, dtype), look, (dim, rows, queries, k))| {
+        let vectors = |n| {
+            let vector = prop::collection::vec(component(dtype), dim);
+            prop::collection::vec(vector, n).prop_map(move |mut vectors| {
+                for (i, v) in vectors.iter_mut().enumerate() {
+                    // Cosine is not for zero vectors, nor for those too short for f32.
+                    v[0] = if v.iter().all(|&x| x.abs() < 1e-3) { 1.0 } else { v[0] };
+                    let look = if metric == Metric::Cosine && matches!(look, Tiny) { Plain } else { look };
+                    shape(look, dtype, i, v);
+                }
+                vectors
+            })
+        };
+        let space = Space { dim, metric, dtype };
+        (vectors(rows), vectors(queries)).prop_map(move |(rows, queries)| Case { space, rows, queries, k })
     })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
     fn the_nearest_are_found_in_order(case in cases(), threads in 1usize..4) {
         case.check(&case.search(threads));
+    }
+
+    #[test]
+    fn streams_know_their_bounds(case in cases()) {
+        case.check_streams();
+    }
+}
+
+/// A generator of numbers from -1 to 1.
+fn noise(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+}
+
+#[test]
+fn ranges_of_rows_and_blocks_of_queries_are_joined() {
+    for (metric, dtype) in [(Metric::L2, Dtype::F32), (Metric::Ip, Dtype::F16), (Metric::Hamming, Dtype::Bits)] {
+        let mut noise = noise(1);
+        let mut vectors = |n: usize| -> Vec<Vec<f64>> {
+            let mut component = || if dtype == Dtype::Bits { noise().signum().max(0.0) } else { noise() };
+            (0..n).map(|_| (0..24).map(|_| component()).collect()).collect()
+        };
+        let rows = vectors(3 * RANGE);
+        for (queries, threads) in [(1, 3), (5, 2), (300, 2)] {
+            let case =
+                Case { space: Space { dim: 24, metric, dtype }, rows: rows.clone(), queries: vectors(queries), k: 7 };
+            case.check(&case.search(threads));
+        }
+    }
+}
+
+#[test]
+fn crowds_that_codes_cannot_tell_apart_are_measured() {
+    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+        let mut noise = noise(2);
+        // Two opposite crowds: their mean is no help.
+        let mut vectors = |n: usize, wide: f64| -> Vec<Vec<f64>> {
+            let mut one = |sign: f64| (0..16).map(|j| sign * (3.0 + f64::from(j % 5)) + wide * noise()).collect();
+            (0..n).map(|i| one(if i % 2 == 0 { 1.0 } else { -1.0 })).collect()
+        };
+        let space = Space { dim: 16, metric, dtype: Dtype::F32 };
+        let rows = vectors(6000, 1e-5);
+        for queries in [2, 40] {
+            let case = Case { space, rows: rows.clone(), queries: vectors(queries, 1e-5), k: 5 };
+            case.check(&case.search(1));
+        }
     }
 }
 

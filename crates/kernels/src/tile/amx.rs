@@ -5,10 +5,11 @@
 use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 
-use super::avx512::{screen_f32, screen_i32};
+use super::avx512::{Floats, screen_f32, screen_i32};
+use super::code::{self, Frame, Side, Source};
 use super::rows::{Queries, Rows};
-use super::sweep::{self, Block, Hit, Kernel, Limits, Sums};
-use super::{Coding, STEP, TILE, TILE_BYTES};
+use super::sweep::{self, Block, Kernel, Sums, Work};
+use super::{Coding, STEP, TILE, TILE_BYTES, Tiles};
 
 /// Whether the processor has the instructions and the system lets this process use them, which is
 /// asked for here: Linux reserves the 8 KB that a thread's tiles take only on demand.
@@ -21,7 +22,7 @@ pub(super) fn granted() -> bool {
     #[allow(unused_unsafe)]
     // SAFETY: every x86-64 processor has cpuid.
     let cpuid = |leaf| unsafe { __cpuid_count(leaf, 0) };
-    if cpuid(0).eax < 7 || cpuid(7).edx & ALL != ALL {
+    if cpuid(0).eax < 7 || cpuid(7).edx & ALL != ALL || !std::arch::is_x86_feature_detected!("avx512bf16") {
         return false;
     }
     const ARCH_PRCTL: i64 = 158;
@@ -43,23 +44,42 @@ pub(super) fn granted() -> bool {
     result == 0
 }
 
-/// [`Tiles::sweep`](super::Tiles::sweep) on this unit.
+/// [`code::code`] on this unit.
+///
+/// # Safety
+///
+/// AMX, and with it AVX-512 and its bf16, are there, and `source` holds the vectors.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd,avx512bf16")]
+#[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
+pub(super) unsafe fn code(
+    tiles: &Tiles,
+    side: Side,
+    source: &Source<'_>,
+    first: usize,
+    frame: &Frame<'_>,
+    out: &mut Rows,
+) {
+    // SAFETY: the same contract.
+    unsafe { code::code::<Floats<true>>(tiles, side, source, first, frame, out) }
+}
+
+/// [`sweep::work`] on this unit.
 ///
 /// # Safety
 ///
 /// AMX and AVX-512 are there, and the operands belong together.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
 #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
-pub(super) unsafe fn sweep(coding: Coding, rows: &mut Rows, queries: &Queries, limits: &Limits, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn work(coding: Coding, rows: &mut Rows, queries: &Queries, work: Work<'_>) {
     // SAFETY: AMX is there.
     let _ready = unsafe { Configured::new() };
     // SAFETY: the same contract, and the tiles are configured.
     unsafe {
         match coding {
-            Coding::Bf16 => sweep::sweep::<Bf16>(rows, queries, limits, hits),
-            Coding::Bytes { signed: true } => sweep::sweep::<I8>(rows, queries, limits, hits),
-            Coding::Bytes { signed: false } | Coding::Spread => sweep::sweep::<U8>(rows, queries, limits, hits),
-            Coding::Fixed | Coding::Shorts { .. } | Coding::Words => unreachable!("not a coding of this unit"),
+            Coding::Bf16 => sweep::work::<Bf16>(rows, queries, work),
+            Coding::Bytes { signed: true } => sweep::work::<I8>(rows, queries, work),
+            Coding::Bytes { signed: false } | Coding::Spread => sweep::work::<U8>(rows, queries, work),
+            coding => unreachable!("{coding:?} is not a coding of this unit"),
         }
     }
 }
@@ -114,7 +134,7 @@ macro_rules! kernel {
                 out: &mut Block<$sum>,
             ) {
                 let next = rows.steps() * TILE_BYTES;
-                let begin = &rows.begin_lines[row..row + 2 * TILE];
+                let begin = rows.begin_lines.as_ptr().wrapping_add(row);
                 // SAFETY: the caller's promise. The tile registers hold nothing across this block.
                 unsafe {
                     asm!(
@@ -146,7 +166,7 @@ macro_rules! kernel {
                         b0 = inout(reg) queries.tile(query) => _,
                         b1 = inout(reg) queries.tile(query).add(next) => _,
                         steps = inout(reg) rows.steps() => _,
-                        begin = in(reg) begin.as_ptr(),
+                        begin = in(reg) begin,
                         out = in(reg) out.0.as_mut_ptr(),
                         line = in(reg) STEP,
                         out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,

@@ -2,16 +2,17 @@
 
 use core::arch::x86_64::*;
 
-use super::code::{self, Frame, Side, Source};
+use super::code::{self, Frame, Lanes, Side, Source};
+use super::portable::{halves_portable, ones_portable, spread_portable, sums_portable};
 use super::rows::{Queries, Rows};
-use super::sweep::{self, Block, Hit, Kernel, Limits};
+use super::sweep::{self, Block, Kernel, Work};
 use super::{Coding, PAIR, STEP, TILE, TILE_BYTES, Tiles};
 
 /// [`code::code`] on this unit.
 ///
 /// # Safety
 ///
-/// AVX2 and F16C are there.
+/// AVX2, FMA and F16C are there, and `source` holds the vectors.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn code(
     tiles: &Tiles,
@@ -21,36 +22,160 @@ pub(super) unsafe fn code(
     frame: &Frame<'_>,
     out: &mut Rows,
 ) {
-    // SAFETY: AVX2 and F16C are there.
-    code::code(tiles, side, source, first, frame, |bytes, out| unsafe { f16s(bytes, out) }, out);
+    // SAFETY: the same contract.
+    unsafe { code::code::<Floats>(tiles, side, source, first, frame, out) }
 }
 
-/// Half precision to f32.
-#[inline(always)]
-unsafe fn f16s(bytes: &[u8], out: &mut [f32]) {
-    let (eights, rest) = out.as_chunks_mut::<8>();
-    let (of_eights, of_rest) = bytes.as_chunks::<16>();
-    for (eight, bytes) in eights.iter_mut().zip(of_eights) {
-        // SAFETY: F16C is there; 8 halves are 16 bytes.
-        unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(bytes.as_ptr().cast()))) };
+/// 8 floats.
+#[derive(Clone, Copy)]
+struct Floats(__m256);
+
+impl Lanes for Floats {
+    const N: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: AVX2, FMA and F16C are there (as in all methods).
+        Floats(unsafe { _mm256_set1_ps(x) })
     }
-    code::f16s_portable(of_rest, rest);
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: readable for 8 floats.
+        Floats(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: writable for 8 floats.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm256_sub_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm256_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm256_fmadd_ps(self.0, a.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn max_abs(self, other: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm256_max_ps(self.0, _mm256_andnot_ps(_mm256_set1_ps(-0.0), other.0)) })
+    }
+
+    #[inline(always)]
+    unsafe fn total(self) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn greatest(self) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let four = _mm_max_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(self, to: *mut u16) -> Self {
+        // SAFETY: as above; writable for 8 codes.
+        unsafe {
+            let bits = _mm256_castps_si256(self.0);
+            let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+            let codes = _mm256_srli_epi32::<16>(rounded);
+            let low = _mm256_castsi256_si128(codes);
+            _mm_storeu_si128(to.cast(), _mm_packus_epi32(low, _mm256_extracti128_si256::<1>(codes)));
+            Floats(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(codes)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shorts(self, to: *mut u16) -> Self {
+        // SAFETY: as above; writable for 8 codes.
+        unsafe {
+            let whole = _mm256_cvtps_epi32(self.0);
+            let low = _mm256_castsi256_si128(whole);
+            _mm_storeu_si128(to.cast(), _mm_packs_epi32(low, _mm256_extracti128_si256::<1>(whole)));
+            Floats(_mm256_cvtepi32_ps(whole))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(from: &[u8], to: &mut [f32]) {
+        let (eights, rest) = to.as_chunks_mut::<8>();
+        let (of_eights, of_rest) = from.as_chunks::<16>();
+        for (eight, bytes) in eights.iter_mut().zip(of_eights) {
+            // SAFETY: as above; 8 halves are 16 bytes.
+            unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(bytes.as_ptr().cast()))) };
+        }
+        halves_portable(of_rest, rest);
+    }
+
+    #[inline(always)]
+    unsafe fn sums(bytes: &[u8], signed: bool) -> (u32, i32) {
+        let (sixteens, rest) = bytes.as_chunks::<16>();
+        let (of_rest, sum_of_rest) = sums_portable(rest, signed);
+        let (mut squares, mut sums) = ([0; 8], [0; 8]);
+        // SAFETY: as above.
+        unsafe {
+            let (mut square, mut sum) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+            for sixteen in sixteens {
+                let half = _mm_loadu_si128(sixteen.as_ptr().cast());
+                let wide = if signed { _mm256_cvtepi8_epi16(half) } else { _mm256_cvtepu8_epi16(half) };
+                square = _mm256_add_epi32(square, _mm256_madd_epi16(wide, wide));
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(wide, _mm256_set1_epi16(1)));
+            }
+            _mm256_storeu_si256((&raw mut squares).cast(), square);
+            _mm256_storeu_si256((&raw mut sums).cast(), sum);
+        }
+        (squares.iter().sum::<u32>() + of_rest, sums.iter().sum::<i32>() + sum_of_rest)
+    }
+
+    #[inline(always)]
+    unsafe fn ones(bytes: &[u8]) -> u32 {
+        ones_portable(bytes)
+    }
+
+    #[inline(always)]
+    unsafe fn spread(bits: u64) -> [u8; 64] {
+        spread_portable(bits)
+    }
 }
 
-/// [`Tiles::sweep`] on this unit.
+/// [`sweep::work`] on this unit.
 ///
 /// # Safety
 ///
 /// AVX2 is there, and the operands belong together.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) unsafe fn sweep(coding: Coding, rows: &mut Rows, queries: &Queries, limits: &Limits, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn work(coding: Coding, rows: &mut Rows, queries: &Queries, work: Work<'_>) {
     // SAFETY: the same contract.
     unsafe {
         match coding {
-            Coding::Fixed => sweep::sweep::<Fixed>(rows, queries, limits, hits),
-            Coding::Shorts { .. } => sweep::sweep::<Shorts>(rows, queries, limits, hits),
-            Coding::Words => sweep::sweep::<Words>(rows, queries, limits, hits),
-            Coding::Bf16 | Coding::Bytes { .. } | Coding::Spread => unreachable!("not a coding of this unit"),
+            Coding::Fixed => sweep::work::<Fixed>(rows, queries, work),
+            Coding::Shorts { .. } => sweep::work::<Shorts>(rows, queries, work),
+            Coding::Words => sweep::work::<Words>(rows, queries, work),
+            coding => unreachable!("{coding:?} is not a coding of this unit"),
         }
     }
 }

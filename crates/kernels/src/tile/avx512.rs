@@ -2,16 +2,16 @@
 
 use core::arch::x86_64::*;
 
-use super::code::{self, Frame, Side, Source};
+use super::code::{self, Frame, Lanes, Side, Source};
 use super::rows::{Queries, Rows};
-use super::sweep::{self, Block, Hit, Kernel, Limits, Sums};
+use super::sweep::{self, Block, Kernel, Sums, Work};
 use super::{Coding, PAIR, STEP, TILE, TILE_BYTES, Tiles};
 
 /// [`code::code`] on this unit.
 ///
 /// # Safety
 ///
-/// AVX-512 is there.
+/// AVX-512 is there, and `source` holds the vectors.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
 #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
 pub(super) unsafe fn code(
@@ -22,39 +22,164 @@ pub(super) unsafe fn code(
     frame: &Frame<'_>,
     out: &mut Rows,
 ) {
-    // SAFETY: AVX-512 is there.
-    code::code(tiles, side, source, first, frame, |bytes, out| unsafe { f16s(bytes, out) }, out);
+    // SAFETY: the same contract.
+    unsafe { code::code::<Floats<false>>(tiles, side, source, first, frame, out) }
 }
 
-/// Half precision to f32.
-#[inline(always)]
-unsafe fn f16s(bytes: &[u8], out: &mut [f32]) {
-    let n = out.len().min(bytes.len() / 2);
-    for i in (0..n).step_by(16) {
-        let mask = ((1u32 << (n - i).min(16)) - 1) as u16;
-        // SAFETY: AVX-512 is there; lanes beyond `n` are masked out.
+/// 16 floats, with instructions for bf16 or without.
+#[derive(Clone, Copy)]
+pub(super) struct Floats<const BF16: bool>(__m512);
+
+impl<const BF16: bool> Lanes for Floats<BF16> {
+    const N: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: AVX-512 is there (as in all methods).
+        Floats(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: readable for 16 floats.
+        Floats(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: writable for 16 floats.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm512_sub_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm512_fmadd_ps(self.0, a.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn max_abs(self, other: Self) -> Self {
+        // SAFETY: as above.
+        Floats(unsafe { _mm512_max_ps(self.0, _mm512_abs_ps(other.0)) })
+    }
+
+    #[inline(always)]
+    unsafe fn total(self) -> f32 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_add_ps(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn greatest(self) -> f32 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(self, to: *mut u16) -> Self {
+        // SAFETY: as above; writable for 16 codes.
         unsafe {
-            let halves = _mm256_maskz_loadu_epi16(mask, bytes.as_ptr().cast::<i16>().add(i));
-            _mm512_mask_storeu_ps(out.as_mut_ptr().add(i), mask, _mm512_cvtph_ps(halves));
+            if BF16 {
+                let codes = core::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(self.0));
+                _mm256_storeu_si256(to.cast(), codes);
+                return Floats(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(codes))));
+            }
+            let bits = _mm512_castps_si512(self.0);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded)));
+            Floats(_mm512_castsi512_ps(_mm512_and_si512(rounded, _mm512_set1_epi32(-0x10000))))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn shorts(self, to: *mut u16) -> Self {
+        // SAFETY: as above; writable for 16 codes.
+        unsafe {
+            let whole = _mm512_cvtps_epi32(self.0);
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(whole));
+            Floats(_mm512_cvtepi32_ps(whole))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(from: &[u8], to: &mut [f32]) {
+        let n = to.len().min(from.len() / 2);
+        for i in (0..n).step_by(16) {
+            let mask = ((1u32 << (n - i).min(16)) - 1) as u16;
+            // SAFETY: as above; lanes beyond `n` are masked out.
+            unsafe {
+                let halves = _mm256_maskz_loadu_epi16(mask, from.as_ptr().cast::<i16>().add(i));
+                _mm512_mask_storeu_ps(to.as_mut_ptr().add(i), mask, _mm512_cvtph_ps(halves));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn sums(bytes: &[u8], signed: bool) -> (u32, i32) {
+        // SAFETY: as above; bytes beyond the end are masked out.
+        unsafe {
+            let (mut square, mut sum) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            let ones = _mm512_set1_epi16(1);
+            for i in (0..bytes.len()).step_by(32) {
+                let mask = u32::MAX >> (32 - (bytes.len() - i).min(32));
+                let half = _mm256_maskz_loadu_epi8(mask, bytes.as_ptr().cast::<i8>().add(i));
+                let wide = if signed { _mm512_cvtepi8_epi16(half) } else { _mm512_cvtepu8_epi16(half) };
+                square = _mm512_dpwssd_epi32(square, wide, wide);
+                sum = _mm512_dpwssd_epi32(sum, wide, ones);
+            }
+            (_mm512_reduce_add_epi32(square) as u32, _mm512_reduce_add_epi32(sum))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn ones(bytes: &[u8]) -> u32 {
+        // SAFETY: as above; bytes beyond the end are masked out.
+        unsafe {
+            let mut ones = _mm512_setzero_si512();
+            for i in (0..bytes.len()).step_by(64) {
+                let mask = u64::MAX >> (64 - (bytes.len() - i).min(64));
+                let line = _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().cast::<i8>().add(i));
+                ones = _mm512_add_epi64(ones, _mm512_popcnt_epi64(line));
+            }
+            _mm512_reduce_add_epi64(ones) as u32
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread(bits: u64) -> [u8; 64] {
+        // SAFETY: as above; a register is 64 bytes.
+        unsafe { core::mem::transmute(_mm512_maskz_set1_epi8(bits, 1)) }
     }
 }
 
-/// [`Tiles::sweep`] on this unit.
+/// [`sweep::work`] on this unit.
 ///
 /// # Safety
 ///
 /// AVX-512 is there, and the operands belong together.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
 #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
-pub(super) unsafe fn sweep(coding: Coding, rows: &mut Rows, queries: &Queries, limits: &Limits, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn work(coding: Coding, rows: &mut Rows, queries: &Queries, work: Work<'_>) {
     // SAFETY: the same contract.
     unsafe {
         match coding {
-            Coding::Fixed => sweep::sweep::<Fixed>(rows, queries, limits, hits),
-            Coding::Bytes { .. } => sweep::sweep::<Bytes>(rows, queries, limits, hits),
-            Coding::Words => sweep::sweep::<Words>(rows, queries, limits, hits),
-            Coding::Bf16 | Coding::Shorts { .. } | Coding::Spread => unreachable!("not a coding of this unit"),
+            Coding::Fixed => sweep::work::<Fixed>(rows, queries, work),
+            Coding::Bytes { .. } => sweep::work::<Bytes>(rows, queries, work),
+            Coding::Words => sweep::work::<Words>(rows, queries, work),
+            coding => unreachable!("{coding:?} is not a coding of this unit"),
         }
     }
 }

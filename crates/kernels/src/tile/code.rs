@@ -1,9 +1,4 @@
-//! From vectors to codes.
-//!
-//! Written once, in loops of fixed width that the compiler vectorises for the unit they are
-//! compiled for.
-
-use half::f16;
+//! From vectors to codes, written once over the units' registers of floats.
 
 use super::rows::Rows;
 use super::{Coding, STEP, Tiles, Unit};
@@ -73,119 +68,206 @@ pub(super) enum Side {
     Queries,
 }
 
-/// Components a loop handles at once: a step of 16-bit codes.
-const WIDE: usize = STEP / 2;
+/// A register of floats.
+///
+/// # Safety
+///
+/// Of every method: the unit is there, and pointers are good for `N` values.
+pub(super) trait Lanes: Copy {
+    /// Floats in a register; it divides `WIDE`.
+    const N: usize;
+
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `self · a + b`, rounded once or twice.
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+    /// The greater of `self` and `|other|`.
+    unsafe fn max_abs(self, other: Self) -> Self;
+    /// The sum of all floats.
+    unsafe fn total(self) -> f32;
+    /// The greatest of all floats.
+    unsafe fn greatest(self) -> f32;
+    /// Stores `N` bf16, rounded to nearest even; returns what they stand for.
+    unsafe fn bf16(self, to: *mut u16) -> Self;
+    /// Stores the nearest `N` shorts of numbers that fit; returns what they stand for.
+    unsafe fn shorts(self, to: *mut u16) -> Self;
+    /// Half precision to f32.
+    unsafe fn halves(from: &[u8], to: &mut [f32]);
+    /// The sum of the squares of bytes, and their sum.
+    unsafe fn sums(bytes: &[u8], signed: bool) -> (u32, i32);
+    /// How many bits are set.
+    unsafe fn ones(bytes: &[u8]) -> u32;
+    /// A byte of 0 or 1 for each bit.
+    unsafe fn spread(bits: u64) -> [u8; 64];
+}
+
+/// Components of a step of 16-bit codes.
+pub(super) const WIDE: usize = STEP / 2;
 
 /// Squared norms beyond this are not coded: their sums could overflow.
 const LARGEST_SQUARE: f32 = 1e30;
 
-/// What `f32` sums over up to 65,536 components in `WIDE` lanes can be off by, and a little more.
-const LOOSE: f32 = 1.001;
+/// More than f32 sums over up to 65,536 components, in at least 4 lanes, can be off by.
+const LOOSE: f32 = 1.002;
 
 /// [`Tiles::code`], to be compiled for a unit.
+///
+/// # Safety
+///
+/// The unit of `L` is there, and `source` holds the vectors.
 #[inline(always)]
-pub(super) fn code(
+pub(super) unsafe fn code<L: Lanes>(
     tiles: &Tiles,
     side: Side,
     source: &Source<'_>,
     first: usize,
     frame: &Frame<'_>,
-    f16s: impl Fn(&[u8], &mut [f32]),
     out: &mut Rows,
 ) {
     let n = out.len();
-    match (tiles.coding, *source) {
-        (Coding::Bytes { signed }, Source::U8(bytes) | Source::I8(bytes)) => {
-            // VNNI multiplies unsigned bytes (the queries) by signed ones (the rows); what doesn't
-            // fit is shifted by half the range, and the sum corrected.
-            let vnni = tiles.unit == Unit::Avx512;
-            let shifted = vnni && signed == (side == Side::Queries);
-            for (i, row) in bytes.chunks_exact(tiles.dim).skip(first).take(n).enumerate() {
-                out.squares[i] = if signed { square_i8(row) } else { square_u8(row) } as f32;
-                out.corrections[i] = match (vnni && signed != (side == Side::Queries), signed) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (tiles.coding, *source) {
+            (Coding::Bytes { signed }, Source::U8(bytes) | Source::I8(bytes)) => {
+                // VNNI multiplies unsigned bytes (the queries) by signed ones (the rows); what
+                // doesn't fit is shifted by half the range, and the sum corrected.
+                let vnni = tiles.unit == Unit::Avx512;
+                let shift = if vnni && signed == (side == Side::Queries) { 0x80 } else { 0 };
+                let correction = match (vnni && signed != (side == Side::Queries), signed) {
                     (false, _) => 0,
-                    (true, true) => -128 * row.iter().map(|&x| i32::from(x as i8)).sum::<i32>(),
-                    (true, false) => 128 * row.iter().map(|&x| i32::from(x)).sum::<i32>(),
+                    (true, true) => -128,
+                    (true, false) => 128,
                 };
-                out.residuals[i] = 0.0;
-                for (step, part) in row.chunks(STEP).enumerate() {
-                    let line = out.line(i, step);
-                    line[..part.len()].copy_from_slice(part);
-                    line[part.len()..].fill(0);
-                    if shifted {
-                        line[..part.len()].iter_mut().for_each(|x| *x ^= 0x80);
-                    }
+                for (i, row) in bytes.chunks_exact(tiles.dim).skip(first).take(n).enumerate() {
+                    let (square, sum) = L::sums(row, signed);
+                    (out.squares[i], out.residuals[i]) = (square as f32, 0.0);
+                    out.corrections[i] = correction * sum;
+                    // Zeros that fill up the last line stay zero.
+                    for_lines(row, |step, line: [u8; STEP], used| {
+                        let out = out.line(i, step);
+                        *out = line.map(|x| x ^ shift);
+                        out[used..].fill(0);
+                    });
                 }
             }
-        }
-        (Coding::Shorts { signed }, Source::U8(bytes) | Source::I8(bytes)) => {
-            for (i, row) in bytes.chunks_exact(tiles.dim).skip(first).take(n).enumerate() {
-                out.squares[i] = if signed { square_i8(row) } else { square_u8(row) } as f32;
-                out.residuals[i] = 0.0;
-                for (step, part) in row.chunks(WIDE).enumerate() {
-                    let mut shorts = [0; WIDE];
-                    for (short, &x) in shorts.iter_mut().zip(part) {
-                        *short = if signed { i16::from(x as i8) } else { i16::from(x) };
-                    }
-                    put(out.line(i, step), shorts.map(|x| x as u16));
-                }
-            }
-        }
-        (Coding::Words, Source::Bits(bytes)) => {
-            for (i, row) in bytes.chunks_exact(tiles.dim.div_ceil(8)).skip(first).take(n).enumerate() {
-                out.squares[i] = ones(row);
-                out.residuals[i] = 0.0;
-                for (step, part) in row.chunks(STEP).enumerate() {
-                    let line = out.line(i, step);
-                    line[..part.len()].copy_from_slice(part);
-                    line[part.len()..].fill(0);
-                }
-            }
-        }
-        (Coding::Spread, Source::Bits(bytes)) => {
-            for (i, row) in bytes.chunks_exact(tiles.dim.div_ceil(8)).skip(first).take(n).enumerate() {
-                out.squares[i] = ones(row);
-                out.residuals[i] = 0.0;
-                for (step, part) in row.chunks(STEP / 8).enumerate() {
-                    let mut bits = [0; STEP / 8];
-                    bits[..part.len()].copy_from_slice(part);
-                    // Which bit goes where is of no matter, as long as all vectors do the same.
-                    for (j, eight) in out.line(i, step).chunks_exact_mut(bits.len()).enumerate() {
-                        for (wide, bits) in eight.iter_mut().zip(bits) {
-                            *wide = bits >> j & 1;
+            (Coding::Shorts { signed }, Source::U8(bytes) | Source::I8(bytes)) => {
+                for (i, row) in bytes.chunks_exact(tiles.dim).skip(first).take(n).enumerate() {
+                    (out.squares[i], out.residuals[i]) = (L::sums(row, signed).0 as f32, 0.0);
+                    for_lines(row, |step, half: [u8; WIDE], _| {
+                        let line = out.line(i, step).as_chunks_mut::<2>().0;
+                        if signed {
+                            line.iter_mut().zip(half).for_each(|(s, x)| *s = i16::from(x as i8).to_le_bytes());
+                        } else {
+                            line.iter_mut().zip(half).for_each(|(s, x)| *s = i16::from(x).to_le_bytes());
                         }
-                    }
+                    });
                 }
             }
-        }
-        (Coding::Bf16 | Coding::Fixed, _) => {
-            let mut row = vec![0.0; tiles.dim.next_multiple_of(WIDE)];
-            let (dim, coding) = (tiles.dim, tiles.coding);
-            for i in 0..n {
-                read(source, first + i, &f16s, &mut row[..dim]);
-                let error = enter(frame, &mut row[..dim], matches!(source, Source::Hi(_)));
-                let coded = match coding {
-                    Coding::Bf16 => bf16_row(&row, i, out),
-                    _ => fixed_row(&row, i, out),
-                };
-                let Coded { square, residual, scale } = coded.unwrap_or_else(|square| {
-                    // Code 0, which is as far away as the vector is long.
-                    (0..out.steps()).for_each(|step| *out.line(i, step) = [0; STEP]);
-                    Coded { square: 0.0, residual: f64::from(square).sqrt().min(1e18) as f32, scale: 0.0 }
-                });
-                out.squares[i] = square;
-                out.scales[i] = scale;
-                // The last term stands for squares too small for f32.
-                out.residuals[i] = residual * LOOSE + error + 1e-19;
+            (Coding::Words, Source::Bits(bytes)) => {
+                for (i, row) in bytes.chunks_exact(tiles.dim.div_ceil(8)).skip(first).take(n).enumerate() {
+                    (out.squares[i], out.residuals[i]) = (L::ones(row) as f32, 0.0);
+                    for_lines(row, |step, line: [u8; STEP], _| *out.line(i, step) = line);
+                }
             }
+            (Coding::Spread, Source::Bits(bytes)) => {
+                for (i, row) in bytes.chunks_exact(tiles.dim.div_ceil(8)).skip(first).take(n).enumerate() {
+                    (out.squares[i], out.residuals[i]) = (L::ones(row) as f32, 0.0);
+                    for_lines(row, |step, word: [u8; STEP / 8], _| {
+                        *out.line(i, step) = L::spread(u64::from_ne_bytes(word));
+                    });
+                }
+            }
+            (Coding::Float | Coding::Bf16 | Coding::Fixed, _) => code_floats::<L>(tiles, source, first, frame, out),
+            (coding, source) => panic!("{source:?} does not go with {coding:?}"),
         }
-        (coding, source) => panic!("{source:?} does not go with {coding:?}"),
+    }
+}
+
+/// Calls `each` with the number of each line of `N` bytes, the line, filled up with zeros, and how
+/// many of its bytes are of the row.
+#[inline(always)]
+fn for_lines<const N: usize>(row: &[u8], mut each: impl FnMut(usize, [u8; N], usize)) {
+    let (whole, rest) = row.as_chunks::<N>();
+    for (step, line) in whole.iter().enumerate() {
+        each(step, *line, N);
+    }
+    if !rest.is_empty() {
+        let mut line = [0; N];
+        line[..rest.len()].copy_from_slice(rest);
+        each(whole.len(), line, rest.len());
+    }
+}
+
+/// # Safety
+///
+/// As of [`code`].
+#[inline(always)]
+unsafe fn code_floats<L: Lanes>(tiles: &Tiles, source: &Source<'_>, first: usize, frame: &Frame<'_>, out: &mut Rows) {
+    let dim = tiles.dim;
+    let mut row = vec![0.0; dim.next_multiple_of(WIDE)];
+    let mut centre = vec![0.0; row.len()];
+    centre[..dim].copy_from_slice(frame.centre.unwrap_or(&vec![0.0; dim]));
+    // SAFETY: the caller's promise; all rows below are filled up to whole steps.
+    unsafe {
+        let centre_norm = square::<L>(&centre).sqrt();
+        for i in 0..out.len() {
+            read::<L>(source, first + i, &mut row[..dim]);
+            let mut error = 0.0;
+            let mut scale = frame.scale;
+            let hi = matches!(source, Source::Hi(_));
+            if frame.unit || hi {
+                let norm = square::<L>(&row).sqrt();
+                if frame.unit {
+                    scale /= norm;
+                    // Of the norm and of the quotient: half a term's error for each addition.
+                    error += frame.scale * (dim as f32 / 8.0 + 16.0) * (f32::EPSILON / 2.0);
+                }
+                if hi {
+                    // Rounding to 8 bits, and the little that the norm itself is off.
+                    error += norm * scale * LOOSE / 256.0;
+                }
+            }
+            let moved = scale != 1.0 || frame.centre.is_some();
+            if moved {
+                let scale = L::splat(scale);
+                for j in (0..row.len()).step_by(L::N) {
+                    let x = L::load(row.as_ptr().add(j));
+                    x.mul(scale).sub(L::load(centre.as_ptr().add(j))).store(row.as_mut_ptr().add(j));
+                }
+            }
+            let coded = match tiles.coding {
+                Coding::Float => float_row::<L>(&row, i, out),
+                Coding::Bf16 => bf16_row::<L>(&row, i, out),
+                _ => fixed_row::<L>(&row, i, out),
+            };
+            let Coded { square, residual, scale: unit } = coded.unwrap_or_else(|square| {
+                // Code 0, which is as far away as the vector is long.
+                (0..out.steps()).for_each(|step| *out.line(i, step) = [0; STEP]);
+                Coded { square: 0.0, residual: square.sqrt().min(1e18), scale: 0.0 }
+            });
+            error += residual * LOOSE;
+            if moved {
+                // Of the product and of the difference.
+                error += LOOSE * f32::EPSILON * (2.0 * (square.sqrt() + residual) + centre_norm);
+            }
+            out.squares[i] = square;
+            out.scales[i] = unit;
+            // The last term stands for squares too small for f32.
+            out.residuals[i] = error + 1e-19;
+        }
     }
 }
 
 /// Row `i` as f32.
+///
+/// # Safety
+///
+/// The unit of `L` is there.
 #[inline(always)]
-fn read<'a>(source: &Source<'a>, i: usize, f16s: impl Fn(&[u8], &mut [f32]), out: &mut [f32]) {
+unsafe fn read<'a, L: Lanes>(source: &Source<'a>, i: usize, out: &mut [f32]) {
     let dim = out.len();
     let part = |bytes: &'a [u8], size: usize| &bytes[i * size * dim..][..size * dim];
     let high = |pair: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*pair)) << 16);
@@ -194,7 +276,8 @@ fn read<'a>(source: &Source<'a>, i: usize, f16s: impl Fn(&[u8], &mut [f32]), out
             let words = part(bytes, 4).as_chunks::<4>().0;
             out.iter_mut().zip(words).for_each(|(x, word)| *x = f32::from_le_bytes(*word));
         }
-        Source::F16(bytes) => f16s(part(bytes, 2), out),
+        // SAFETY: the same contract.
+        Source::F16(bytes) => unsafe { L::halves(part(bytes, 2), out) },
         Source::Bf16(bytes) | Source::Hi(bytes) => {
             out.iter_mut().zip(part(bytes, 2).as_chunks::<2>().0).for_each(|(x, pair)| *x = high(pair));
         }
@@ -211,149 +294,115 @@ fn read<'a>(source: &Source<'a>, i: usize, f16s: impl Fn(&[u8], &mut [f32]), out
     }
 }
 
-/// Half precision to f32, where there is no instruction for it.
-pub(super) fn f16s_portable(bytes: &[u8], out: &mut [f32]) {
-    let halves = bytes.as_chunks::<2>().0;
-    out.iter_mut().zip(halves).for_each(|(x, half)| *x = f16::from_le_bytes(*half).to_f32());
-}
-
-/// Takes a vector into the frame; returns how far it may be from where it should be. `hi` says
-/// that only the high halves of its components are known.
-#[inline(always)]
-fn enter(frame: &Frame<'_>, row: &mut [f32], hi: bool) -> f32 {
-    const ROUNDING: f32 = f32::EPSILON / 2.0;
-    let mut error = 0.0;
-    let mut scale = frame.scale;
-    if frame.unit || hi {
-        let norm = square(row).sqrt();
-        if frame.unit {
-            scale /= norm;
-            // Of the norm and of the quotient: half a term's error for each of its additions.
-            error += frame.scale * (row.len() as f32 / 16.0 + 16.0) * ROUNDING;
-        }
-        if hi {
-            // Rounding to 8 bits, and the little that the norm itself is off.
-            error += norm * scale * LOOSE / 256.0;
-        }
-    }
-    if frame.unit || frame.centre.is_some() {
-        let mut before = square(row).sqrt() * scale;
-        match frame.centre {
-            None => row.iter_mut().for_each(|x| *x *= scale),
-            Some(centre) => {
-                row.iter_mut().zip(centre).for_each(|(x, c)| *x = *x * scale - c);
-                before += square(row).sqrt();
-            }
-        }
-        error += 2.0 * ROUNDING * LOOSE * before;
-    } else if scale != 1.0 {
-        row.iter_mut().for_each(|x| *x *= scale);
-    }
-    error
-}
-
 struct Coded {
     square: f32,
     residual: f32,
     scale: f32,
 }
 
-/// Codes a row as bf16, rounded to nearest even; or returns its squared norm, which is too large.
+/// Copies a row; or returns its squared norm, which is too large.
+///
+/// # Safety
+///
+/// The unit of `L` is there, and the row is whole steps.
 #[inline(always)]
-fn bf16_row(row: &[f32], i: usize, out: &mut Rows) -> Result<Coded, f32> {
-    let mut squares = [0.0; WIDE];
-    let mut errors = [0.0; WIDE];
-    for (step, x) in row.as_chunks::<WIDE>().0.iter().enumerate() {
-        let mut high = [0; WIDE];
-        for j in 0..WIDE {
-            let bits = x[j].to_bits();
-            let rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-            let code = f32::from_bits(rounded << 16);
-            high[j] = rounded as u16;
-            squares[j] += code * code;
-            errors[j] += (x[j] - code) * (x[j] - code);
-        }
-        put(out.line(i, step), high);
-    }
-    let square = squares.iter().sum();
+unsafe fn float_row<L: Lanes>(row: &[f32], i: usize, out: &mut Rows) -> Result<Coded, f32> {
+    // SAFETY: the caller's promise.
+    let square = unsafe { square::<L>(row) };
     if square > LARGEST_SQUARE {
         return Err(square);
     }
-    Ok(Coded { square, residual: errors.iter().sum::<f32>().sqrt(), scale: 1.0 })
+    for (step, x) in row.as_chunks::<{ STEP / 4 }>().0.iter().enumerate().take(out.steps()) {
+        let words = out.line(i, step).as_chunks_mut::<4>().0;
+        words.iter_mut().zip(x).for_each(|(word, x)| *word = x.to_le_bytes());
+    }
+    Ok(Coded { square, residual: 0.0, scale: 1.0 })
+}
+
+/// Codes a row as bf16, rounded to nearest even; or returns its squared norm, which is too large.
+///
+/// # Safety
+///
+/// The unit of `L` is there, and the row is whole steps.
+#[inline(always)]
+unsafe fn bf16_row<L: Lanes>(row: &[f32], i: usize, out: &mut Rows) -> Result<Coded, f32> {
+    // SAFETY: the caller's promise; a line holds `WIDE` codes.
+    unsafe {
+        let mut squares = [L::splat(0.0); 2];
+        let mut errors = [L::splat(0.0); 2];
+        for (step, x) in row.as_chunks::<WIDE>().0.iter().enumerate() {
+            let line = out.line(i, step).as_mut_ptr().cast::<u16>();
+            for j in 0..WIDE / L::N {
+                let x = L::load(x.as_ptr().add(j * L::N));
+                let code = x.bf16(line.add(j * L::N));
+                let error = x.sub(code);
+                squares[j % 2] = code.mul_add(code, squares[j % 2]);
+                errors[j % 2] = error.mul_add(error, errors[j % 2]);
+            }
+        }
+        let square = squares[0].total() + squares[1].total();
+        if square > LARGEST_SQUARE {
+            return Err(square);
+        }
+        Ok(Coded { square, residual: (errors[0].total() + errors[1].total()).sqrt(), scale: 1.0 })
+    }
 }
 
 /// Codes a row as shorts; or returns its squared norm, which is too large.
+///
+/// # Safety
+///
+/// As of [`bf16_row`].
 #[inline(always)]
-fn fixed_row(row: &[f32], i: usize, out: &mut Rows) -> Result<Coded, f32> {
+unsafe fn fixed_row<L: Lanes>(row: &[f32], i: usize, out: &mut Rows) -> Result<Coded, f32> {
     /// The largest norm of a code, rounding included: its square fits in 31 bits, and so do the
     /// product of any two codes and each part of it (Cauchy and Schwarz).
     const NORM: f32 = 45_900.0;
     const COMPONENT: f32 = 32_700.0;
-    /// 1.5 · 2^23: added to a small number, it leaves the nearest integer in the low bits.
-    const MAGIC: f32 = 12_582_912.0;
-    let square = square(row);
-    if square > LARGEST_SQUARE {
-        return Err(square);
-    }
-    let largest = lanes(row, |max: f32, x| if x.abs() > max { x.abs() } else { max });
-    let largest = largest.iter().fold(0.0, |a: f32, &b| a.max(b));
-    // The last term keeps the inverse finite.
-    let scale = (square.sqrt() * LOOSE / NORM).max(largest / COMPONENT).max(1e-25);
-    let inverse = 1.0 / scale;
-    let mut squares = [0; WIDE];
-    for (step, x) in row.as_chunks::<WIDE>().0.iter().enumerate() {
-        let codes: [u16; WIDE] = std::array::from_fn(|j| (x[j] * inverse + MAGIC).to_bits() as u16);
-        for j in 0..WIDE {
-            let code = i32::from(codes[j] as i16);
-            squares[j] += code * code;
+    // SAFETY: the caller's promise; a line holds `WIDE` codes.
+    unsafe {
+        let square = square::<L>(row);
+        if square > LARGEST_SQUARE {
+            return Err(square);
         }
-        put(out.line(i, step), codes);
-    }
-    let square = squares.iter().sum::<i32>() as f32 * scale * scale;
-    // Half a unit each, and what multiplying by the inverse may add.
-    let residual = 0.51 * (row.len() as f32).sqrt() * scale;
-    Ok(Coded { square, residual, scale })
-}
-
-#[inline(always)]
-fn put(line: &mut [u8; STEP], codes: [u16; WIDE]) {
-    for (bytes, code) in line.as_chunks_mut::<2>().0.iter_mut().zip(codes) {
-        *bytes = code.to_le_bytes();
-    }
-}
-
-/// Folds the components at places `j`, `j + WIDE`, … into lane `j`.
-#[inline(always)]
-fn lanes(row: &[f32], fold: impl Fn(f32, f32) -> f32) -> [f32; WIDE] {
-    let mut lanes = [0.0; WIDE];
-    let (wide, rest) = row.as_chunks::<WIDE>();
-    for x in wide {
-        for j in 0..WIDE {
-            lanes[j] = fold(lanes[j], x[j]);
+        let mut largest = L::splat(0.0);
+        for j in (0..row.len()).step_by(L::N) {
+            largest = largest.max_abs(L::load(row.as_ptr().add(j)));
         }
+        // The last term keeps the inverse finite.
+        let scale = (square.sqrt() * LOOSE / NORM).max(largest.greatest() / COMPONENT).max(1e-25);
+        let inverse = L::splat(1.0 / scale);
+        let mut squares = [L::splat(0.0); 2];
+        for (step, x) in row.as_chunks::<WIDE>().0.iter().enumerate() {
+            let line = out.line(i, step).as_mut_ptr().cast::<u16>();
+            for j in 0..WIDE / L::N {
+                let code = L::load(x.as_ptr().add(j * L::N)).mul(inverse).shorts(line.add(j * L::N));
+                squares[j % 2] = code.mul_add(code, squares[j % 2]);
+            }
+        }
+        let square = (squares[0].total() + squares[1].total()) * scale * scale;
+        // Half a unit each, and what multiplying by the inverse may add.
+        let residual = 0.51 * (row.len() as f32).sqrt() * scale;
+        Ok(Coded { square, residual, scale })
     }
-    lanes.iter_mut().zip(rest).for_each(|(lane, &x)| *lane = fold(*lane, x));
-    lanes
 }
 
+/// The squared norm of a row of whole steps.
+///
+/// # Safety
+///
+/// The unit of `L` is there.
 #[inline(always)]
-fn square(row: &[f32]) -> f32 {
-    lanes(row, |sum, x| sum + x * x).iter().sum()
-}
-
-#[inline(always)]
-fn square_u8(row: &[u8]) -> u32 {
-    row.iter().map(|&x| u32::from(u16::from(x) * u16::from(x))).sum()
-}
-
-#[inline(always)]
-fn square_i8(row: &[u8]) -> u32 {
-    row.iter().map(|&x| u32::from(u16::from((x as i8).unsigned_abs()).pow(2))).sum()
-}
-
-#[inline(always)]
-fn ones(row: &[u8]) -> f32 {
-    let (words, rest) = row.as_chunks::<8>();
-    let words: u32 = words.iter().map(|word| u64::from_ne_bytes(*word).count_ones()).sum();
-    (words + rest.iter().map(|byte| byte.count_ones()).sum::<u32>()) as f32
+unsafe fn square<L: Lanes>(row: &[f32]) -> f32 {
+    // SAFETY: the caller's promise; `N` divides the length.
+    unsafe {
+        let mut squares = [L::splat(0.0); 2];
+        for j in (0..row.len()).step_by(2 * L::N) {
+            for (k, square) in squares.iter_mut().enumerate() {
+                let x = L::load(row.as_ptr().add(j + k * L::N));
+                *square = x.mul_add(x, *square);
+            }
+        }
+        squares[0].total() + squares[1].total()
+    }
 }

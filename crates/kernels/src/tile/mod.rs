@@ -13,10 +13,10 @@
 //! | AMX | bf16, `tdpbf16ps` | bytes, `tdpbuud`, `tdpbssd` | bytes of 0 and 1, `tdpbuud` |
 //! | AVX-512 | fixed point of 16 bits, `vpdpwssd` | bytes, `vpdpbusd` | words, `vpopcntd` |
 //! | AVX2 | fixed point of 16 bits, `vpmaddwd` | shorts, `vpmaddwd` | words, `vpshufb` |
-//! | portable | fixed point of 16 bits | shorts | words |
+//! | portable | f32 | f32 | words |
 //!
-//! One layout serves all of them. Its atom is a *word* of 4 bytes: two bf16, two shorts, four
-//! bytes or 32 bits. A *tile* is 16 × 16 words: 16 rows by 16 words of each, or 16 words by 16
+//! One layout serves all of them. Its atom is a *word* of 4 bytes: an f32, two bf16, two shorts,
+//! four bytes or 32 bits. A *tile* is 16 × 16 words: 16 rows by 16 words of each, or 16 words by 16
 //! queries. A product of two tiles adds to 16 × 16 sums. The words of a vector beyond 16 lie in
 //! further tiles, one per *step*.
 //!
@@ -41,11 +41,12 @@ mod unit;
 
 pub use code::{Frame, Source};
 pub use rows::{Queries, Rows};
-pub use sweep::{Hit, Limits};
+pub use sweep::{Greatest, Hit, Limits};
 pub use unit::{Unit, unit, units};
 
 use crate::Code;
 use code::Side;
+use sweep::Work;
 
 /// Rows or queries side by side in a tile, and words of each.
 pub const TILE: usize = 16;
@@ -59,6 +60,8 @@ const PAIR: usize = 2 * TILE;
 /// What a word of a coded vector holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
+    /// An f32.
+    Float,
     /// Two bf16.
     Bf16,
     /// Two shorts: a float divided by the vector's scale.
@@ -96,11 +99,13 @@ impl Tiles {
             (Code::I8 | Code::U8, Unit::Amx | Unit::Avx512) if dim <= i32::MAX as usize / largest => {
                 Coding::Bytes { signed }
             }
-            (Code::I8 | Code::U8, _) if dim <= i32::MAX as usize / largest => Coding::Shorts { signed },
+            (Code::I8 | Code::U8, Unit::Avx2) if dim <= i32::MAX as usize / largest => Coding::Shorts { signed },
+            (_, Unit::Portable) => Coding::Float,
             (_, Unit::Amx) => Coding::Bf16,
             _ => Coding::Fixed,
         };
         let per_step = match coding {
+            Coding::Float => STEP / 4,
             Coding::Bf16 | Coding::Fixed | Coding::Shorts { .. } => STEP / 2,
             Coding::Bytes { .. } | Coding::Spread => STEP,
             Coding::Words => STEP * 8,
@@ -115,7 +120,7 @@ impl Tiles {
 
     /// Whether codes are the vectors themselves and sums of products are exact.
     pub fn exact(&self) -> bool {
-        !matches!(self.coding, Coding::Bf16 | Coding::Fixed)
+        !matches!(self.coding, Coding::Float | Coding::Bf16 | Coding::Fixed)
     }
 
     /// Bytes of a coded vector.
@@ -163,34 +168,53 @@ impl Tiles {
                 #[cfg(target_arch = "x86_64")]
                 Unit::Avx512 => avx512::code(self, side, source, first, frame, out),
                 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-                Unit::Amx => avx512::code(self, side, source, first, frame, out),
+                Unit::Amx => amx::code(self, side, source, first, frame, out),
                 #[allow(unreachable_patterns)] // the units of other targets
                 unit => unreachable!("{unit:?} is not a unit of this machine"),
             }
         }
     }
 
-    /// Adds to `hits` every pair of a row and a query that passes the query's limit:
+    /// Hands to `take` every row that passes a query's limit:
     ///
-    /// `product(row, query) + rows.bias[row] + rows.spread[row] · limits.weight[query] ≥ limits.threshold[query]`
+    /// `product(row, query) + rows.bias[row] + rows.spread[row] · weight(query) ≥ threshold(query)`
     ///
-    /// whose left side without the third term is the hit's value. In an order of its own.
+    /// where the sum of the first two is the hit's value. Hits come a few at a time, those of one
+    /// query in the order of rows, and for limits as they were shortly before: a limit that `take`
+    /// raises holds for most of what follows.
+    pub fn sweep(
+        &self,
+        rows: &mut Rows,
+        queries: &Queries,
+        limits: &mut Limits,
+        take: &mut dyn FnMut(&Rows, &[Hit], &mut Limits),
+    ) {
+        limits.check(queries);
+        self.work(rows, queries, Work::Sweep(limits, take));
+    }
+
+    /// Keeps the greatest values of each query: those of these rows, and those already there.
+    /// Values are those of hits. A cheap way to good limits, from a few rows.
+    pub fn gather(&self, rows: &mut Rows, queries: &Queries, greatest: &mut Greatest) {
+        greatest.check(queries);
+        self.work(rows, queries, Work::Gather(greatest));
+    }
+
     // Without the units of x86-64 nothing in it is unsafe.
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_unsafe))]
-    pub fn sweep(&self, rows: &mut Rows, queries: &Queries, limits: &Limits, hits: &mut Vec<Hit>) {
+    fn work(&self, rows: &mut Rows, queries: &Queries, work: Work<'_>) {
         rows.check(self.steps);
         assert_eq!(queries.steps(), self.steps);
-        limits.check(queries);
         // SAFETY: `new` saw that the unit is there; the lengths were checked above.
         unsafe {
             match self.unit {
-                Unit::Portable => portable::sweep(self.coding, rows, queries, limits, hits),
+                Unit::Portable => portable::work(self.coding, rows, queries, work),
                 #[cfg(target_arch = "x86_64")]
-                Unit::Avx2 => avx2::sweep(self.coding, rows, queries, limits, hits),
+                Unit::Avx2 => avx2::work(self.coding, rows, queries, work),
                 #[cfg(target_arch = "x86_64")]
-                Unit::Avx512 => avx512::sweep(self.coding, rows, queries, limits, hits),
+                Unit::Avx512 => avx512::work(self.coding, rows, queries, work),
                 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-                Unit::Amx => amx::sweep(self.coding, rows, queries, limits, hits),
+                Unit::Amx => amx::work(self.coding, rows, queries, work),
                 #[allow(unreachable_patterns)] // the units of other targets
                 unit => unreachable!("{unit:?} is not a unit of this machine"),
             }

@@ -7,6 +7,11 @@ use super::{PAIR, STEP, TILE, TILE_BYTES};
 #[repr(C, align(64))]
 pub(super) struct Line(pub(super) [u8; STEP]);
 
+/// What the sums of a row begin with, once for each query of a tile.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct BeginLine(pub(super) [u32; TILE]);
+
 /// A block of coded rows: tile by tile, and within those step by step.
 pub struct Rows {
     steps: usize,
@@ -27,7 +32,7 @@ pub struct Rows {
     /// What sums begin with, as bits of the kernel's type of sums; and the same, once for each
     /// query of a tile.
     pub(super) begin: Vec<u32>,
-    pub(super) begin_lines: Vec<[u32; TILE]>,
+    pub(super) begin_lines: Vec<BeginLine>,
 }
 
 impl Rows {
@@ -85,7 +90,7 @@ impl Rows {
     /// The code of the tile that begins with `row`.
     #[inline(always)]
     pub(super) fn tile(&self, row: usize) -> *const u8 {
-        self.codes[row / TILE * self.steps * TILE..].as_ptr().cast()
+        self.codes.as_ptr().wrapping_add(row / TILE * self.steps * TILE).cast()
     }
 }
 

@@ -53,7 +53,7 @@ fn check(unit: Unit, code: Code, dim: usize, rows: &[u8], queries: &[u8], thresh
         limits.set(q, q as f32 - 2.0, if q % 4 == 3 { f32::NEG_INFINITY } else { threshold });
     }
     let mut hits = Vec::new();
-    tiles.sweep(&mut coded, &asked, &limits, &mut hits);
+    tiles.sweep(&mut coded, &asked, &mut limits, &mut |_, found, _| hits.extend_from_slice(found));
     let mut found = vec![None; (n - first) * m];
     for hit in hits {
         let place = &mut found[hit.row as usize * m + hit.query as usize];

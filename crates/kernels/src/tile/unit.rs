@@ -18,6 +18,18 @@ pub enum Unit {
     Amx,
 }
 
+impl Unit {
+    /// The instruction set that single rows are compared with where this unit is in use.
+    pub fn isa(self) -> Isa {
+        match self {
+            Unit::Portable if available().contains(&Isa::Neon) => Isa::Neon,
+            Unit::Portable => Isa::Scalar,
+            Unit::Avx2 => Isa::Avx2,
+            Unit::Avx512 | Unit::Amx => Isa::Avx512,
+        }
+    }
+}
+
 /// The unit in use: that of [`isa`], or AMX where there is AVX-512 and `VICINAL_AMX` is not 0.
 pub fn unit() -> Unit {
     static CHOSEN: OnceLock<Unit> = OnceLock::new();
