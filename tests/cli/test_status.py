@@ -35,7 +35,15 @@ def test_every_command_explains_itself_and_speaks_json(vicinal, command):
     assert said.status == 0
     assert said.out.startswith(f"Usage: vicinal {command} ")
     assert "--json" in said.out
-    assert "Example" in said.out or "For instance" in said.out
+    assert "Example" in said.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_stand_a_line_each(shell, command):
+    said = shell(command, "--help").stdout
+    examples = said.partition("Example")[2].splitlines()[1:]
+    assert examples
+    assert all(line.startswith("    vicinal ") for line in examples), said
 
 
 def test_the_version_is_the_librarys(shell):

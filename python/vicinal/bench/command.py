@@ -16,11 +16,20 @@ from vicinal.bench.session import run_benchmark, write
 from vicinal.bench.truth import METRICS
 from vicinal.errors import InvalidInputError, VicinalError
 
+EXAMPLES = """\b
+Examples:
+  vicinal bench vectors.npy --queries queries.npy --metric cosine
+  vicinal bench sift-128-euclidean.hdf5 --against all --build-threads 1,all
+  vicinal bench --generate sift_like:1000000x128 --against hnswlib,symqg
+"""
+
 
 def bench(
     data: Annotated[
         Path | None,
-        typer.Argument(help="A file of vectors: .npy, .fvecs, .bvecs, .hdf5, .parquet, …"),
+        typer.Argument(
+            metavar="DATA", help="A file of vectors: .npy, .fvecs, .bvecs, .hdf5, .parquet, …"
+        ),
     ] = None,
     queries: Annotated[
         Path | None,
@@ -94,14 +103,6 @@ def bench(
     Curves of recall against queries a second, build time and memory, each library in a process of
     its own and all of them in turn, so that noise hits them alike. Peers come from PyPI into an
     environment of their own. Writes table.md, results.json, curves.png and curves.html.
-
-    For instance:
-
-        vicinal bench vectors.npy --queries queries.npy --metric cosine
-
-        vicinal bench sift-128-euclidean.hdf5 --against all --build-threads 1,all
-
-        vicinal bench --generate sift_like:1000000x128 --against hnswlib,symqg
     """
     try:
         if redraw:
@@ -179,4 +180,6 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Run the command by itself, as ``python -m vicinal.bench``."""
-    typer.run(bench)
+    app = typer.Typer(rich_markup_mode=None)
+    app.command(epilog=EXAMPLES)(bench)
+    app()

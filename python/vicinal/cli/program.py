@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from vicinal.bench.command import bench
+from vicinal.bench import command as comparison
 from vicinal.cli import build, demo, examine, recall, search
 from vicinal.cli.outcome import Status, command, fail, print_json, say
 
@@ -85,7 +85,7 @@ for name, function, summary, examples in (
     ("recall", recall.recall, "Measure answers against exact search.", recall.EXAMPLES),
     ("info", examine.info, "Describe an index.", examine.INFO_EXAMPLES),
     ("verify", examine.verify, "Check an index for damage.", examine.VERIFY_EXAMPLES),
-    ("bench", bench, "Measure Vicinal beside other libraries.", None),
+    ("bench", comparison.bench, "Measure Vicinal beside other libraries.", comparison.EXAMPLES),
     ("demo", demo.demo, "Find a coffee shop among a million.", demo.EXAMPLES),
 ):
     app.command(name, cls=Page, short_help=summary, epilog=examples)(command(function))
