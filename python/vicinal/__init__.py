@@ -35,11 +35,13 @@ from vicinal.index import Index
 from vicinal.recall import RecallReport
 from vicinal.report import Report, Stats
 from vicinal.result import Counters, SearchResult
+from vicinal.tune import CurvePoint, TuneReport
 
 __all__ = [
     "CapacityError",
     "CorruptionError",
     "Counters",
+    "CurvePoint",
     "DuplicateIdError",
     "FileMissingError",
     "ForkedError",
@@ -57,6 +59,7 @@ __all__ = [
     "SearchResult",
     "Stats",
     "StorageError",
+    "TuneReport",
     "VicinalError",
     "__version__",
     "isa",

@@ -22,6 +22,7 @@ from vicinal.progress import Line, reporter
 from vicinal.recall import RecallReport, measure
 from vicinal.report import Report, Stats
 from vicinal.result import SearchResult
+from vicinal.tune import Knobs, TuneReport, tune
 
 if TYPE_CHECKING:
     import os
@@ -278,6 +279,71 @@ class Index:
         ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         queries = np.atleast_2d(query_rows(Q, self.dim, self.dtype))
         return measure(self, queries, k, ef_search, checks.threads(threads))
+
+    def tune(
+        self,
+        queries: ArrayLike | None = None,
+        target_recall: float = 0.95,
+        k: int = 10,
+        *,
+        max_ef_search: int = 4096,
+        sample: int = 1000,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> TuneReport:
+        """Find the cheapest ``ef_search`` that reaches a recall, by measuring.
+
+        The true neighbours are found once, by exact search. Then ``ef_search`` is doubled until the
+        target is reached, and narrowed down to 2%.
+
+        Without queries, stored vectors are asked: ``sample`` of them, drawn by chance. Each would
+        find itself, so k + 1 neighbours are asked for, by either way, and the vector itself is
+        taken out of both. That is honest about the match, but not about the walk: it ends at a
+        vector that is linked to its own neighbours, as no new query is. So for new queries the
+        recall is too high, and the ``ef_search`` too low: by half, where data have no structure.
+        Give queries of your own where you have some.
+
+        Parameters
+        ----------
+        queries : array-like, shape (n, dim), optional
+            Queries that the index was not built from; some hundreds make the interval narrow.
+        target_recall : float
+            Above 0 and at most 1. It is held against the measured recall, not against the lower
+            end of its interval.
+        k : int
+            As in `search`.
+        max_ef_search : int
+            Where to give up.
+        sample, seed : int
+            How many stored vectors stand in for queries, and the seed that draws them.
+        threads : int
+            As in `search`; queries a second are those of so many threads.
+
+        Returns
+        -------
+        TuneReport
+            The ``ef_search``, its recall with the interval, its speed, and the curve measured on
+            the way. If nothing up to ``max_ef_search`` reaches the target, `reached` is False, and
+            the rest is that of the highest recall.
+
+        Raises
+        ------
+        InvalidInputError
+            Fewer than two vectors, no queries, a target outside its range, and whatever `search`
+            refuses.
+
+        Examples
+        --------
+        >>> import numpy as np, vicinal
+        >>> X = np.random.default_rng(0).random((2000, 16), dtype=np.float32)
+        >>> ix = vicinal.Index(dim=16)
+        >>> ids = ix.add(X)
+        >>> best = ix.tune(target_recall=0.9)
+        >>> best.reached, best.recall >= 0.9
+        (True, True)
+        """
+        knobs = Knobs(target_recall, k, max_ef_search, sample, seed, threads)
+        return tune(self, queries, knobs)
 
     def get(self, ids: ArrayLike) -> NDArray[Any]:
         """Give back stored vectors.

@@ -87,12 +87,7 @@ def measure(
 
     found, qps = timed(exact=False)
     true, exact_qps = timed(exact=True)
-    try:
-        hits, epsilons, unbounded = compare(index, queries, found.ids, true.ids)
-    except NotFoundError:
-        # Search walks over the rows of an add under way; they are no part of the index yet.
-        held = np.where(np.isin(found.ids, index.ids()), found.ids, -1)
-        hits, epsilons, unbounded = compare(index, queries, held, true.ids)
+    hits, epsilons, unbounded = compare_held(index, queries, found.ids, true.ids)
     trials = int(np.count_nonzero(true.ids >= 0))
     low, high = wilson_interval(hits, trials)
     return RecallReport(
@@ -109,6 +104,17 @@ def measure(
         k=k,
         ef_search=ef_search,
     )
+
+
+def compare_held(
+    index: Searchable, queries: NDArray[Any], found: NDArray[np.int64], true: NDArray[np.int64]
+) -> tuple[int, NDArray[np.float64], int]:
+    """`compare`, also while another thread adds to the index."""
+    try:
+        return compare(index, queries, found, true)
+    except NotFoundError:
+        # Search walks over the rows of an add under way; they are no part of the index yet.
+        return compare(index, queries, np.where(np.isin(found, index.ids()), found, -1), true)
 
 
 def compare(

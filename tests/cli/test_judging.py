@@ -100,3 +100,41 @@ def test_verify_names_vectors_that_no_search_reaches(vicinal, index, monkeypatch
     assert said.status == 1
     assert "12 vectors can't be reached: 100, 101," in said.err
     assert said.err.rstrip().endswith(", …")
+
+
+def test_tune_finds_what_is_enough(vicinal, data, index, queries):
+    words = ("tune", index, data / "queries.npy", "--target", 0.97, "-k", 5)
+    said = vicinal(*words, "--json")
+    assert (said.status, said.err) == (0, "")
+    facts = said.json
+    assert facts["reached"] is True
+    assert facts["stored"] is False
+    assert (facts["command"], facts["n_queries"], facts["k"]) == ("tune", len(queries), 5)
+    report = library.Index.open(index).tune(queries, 0.97, 5)
+    assert facts["ef_search"] == report.ef_search
+    assert [point["recall"] for point in facts["curve"]] == [p.recall for p in report.curve]
+    table = vicinal(*words)
+    assert table.status == 0
+    assert table.out.count("<- enough") == 1
+    assert len(table.out.splitlines()) == len(report.curve) + 3
+
+
+def test_tune_without_queries_asks_stored_vectors(vicinal, index):
+    said = vicinal("tune", index, "--sample", 50, "--mmap", "--json")
+    assert said.status == 0
+    assert said.json["stored"] is True
+    assert said.json["n_queries"] == 50
+    assert "50 stored vectors" in vicinal("tune", index, "--sample", 50).out
+
+
+def test_a_target_out_of_reach_is_a_failed_check(vicinal, data):
+    poor = data / "poor.vicinal"
+    knobs = ("--M", 2, "--ef-construction", 2, "--threads", 1)
+    assert vicinal("build", data / "vectors.npy", "-o", poor, *knobs).status == 0
+    words = ("tune", poor, data / "queries.npy", "--target", 1, "--max-ef-search", 12)
+    said = vicinal(*words, "--json")
+    assert said.status == 1
+    assert said.json["reached"] is False
+    assert "no ef_search up to 12 reaches recall 1" in said.err
+    assert "<- enough" not in vicinal(*words).out
+    assert vicinal("tune", poor, "--target", 2).status == 2

@@ -17,7 +17,7 @@ import pytest
 import vicinal as library
 from vicinal.cli import outcome
 
-COMMANDS = ("build", "search", "recall", "info", "verify", "bench", "demo")
+COMMANDS = ("build", "search", "recall", "tune", "info", "verify", "bench", "demo")
 
 
 def test_help_is_a_page_of_a_manual(vicinal):

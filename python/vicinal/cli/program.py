@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from vicinal.bench import command as comparison
-from vicinal.cli import build, demo, examine, recall, search
+from vicinal.cli import build, demo, examine, recall, search, tune
 from vicinal.cli.outcome import Status, command, fail, print_json, say
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ Examples:
   How much do answers lose against exact search, and at which ef_search?
     vicinal recall passages.vicinal queries.npy --ef-search 16,32,64,128
 \b
+  And which ef_search is just enough?
+    vicinal tune passages.vicinal queries.npy --target 0.98
+\b
   In a nightly job: is the file whole, is the recall still what was promised?
     vicinal verify passages.vicinal
     vicinal recall passages.vicinal queries.npy --fail-under 0.95 --json
@@ -50,7 +53,8 @@ Output:
 \b
 Exit status:
   0    done
-  1    a check said no: verify found damage, recall fell below --fail-under
+  1    a check said no: verify found damage, recall fell below --fail-under,
+       or tune could not reach its target
   2    bad usage or bad input: options, NaN in a vector, a wrong dimension
   3    files, disk or memory: missing, damaged, not an index, no room
   4    a bug in Vicinal
@@ -83,6 +87,7 @@ for name, function, summary, examples in (
     ("build", build.build, "Make an index of a file of vectors.", build.EXAMPLES),
     ("search", search.search, "Find the nearest vectors of each query.", search.EXAMPLES),
     ("recall", recall.recall, "Measure answers against exact search.", recall.EXAMPLES),
+    ("tune", tune.tune, "Find the ef_search that reaches a recall.", tune.EXAMPLES),
     ("info", examine.info, "Describe an index.", examine.INFO_EXAMPLES),
     ("verify", examine.verify, "Check an index for damage.", examine.VERIFY_EXAMPLES),
     ("bench", comparison.bench, "Measure Vicinal beside other libraries.", comparison.EXAMPLES),

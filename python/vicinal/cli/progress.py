@@ -49,3 +49,14 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show that something goes on while the block runs, where no one knows how long."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
