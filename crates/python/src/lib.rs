@@ -15,7 +15,8 @@ mod wait;
 use pyo3::prelude::*;
 
 /// The engine behind `vicinal`. Use `vicinal.Index` and `vicinal.knn`, which check and convert.
-#[pymodule(gil_used = false)]
+// Not tested on an interpreter without the GIL: one that has none takes it up again for this module.
+#[pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
 
