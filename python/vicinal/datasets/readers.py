@@ -50,7 +50,9 @@ def open_vectors(
         vectors. Without it the usual names are tried ("train" or "test", "vectors", "embedding"),
         then whatever alone can hold vectors.
     mmap : bool, default True
-        Map the file rather than read it, where its format lets one.
+        Map the file rather than read it, where its format lets one. A mapped file must stay as it
+        is: where another program cuts it short, the system ends the process that reads there
+        (SIGBUS). False reads a copy into memory.
     role : {"base", "queries"}, default "base"
         What the vectors are for: it decides which of the usual names come first.
 
@@ -119,6 +121,7 @@ def load_vectors(
     mmap : bool, default True
         Return a read-only view of the file where its format lets one: .npy, .fvecs, .bvecs,
         .ivecs, .hdf5 stored in one piece, .arrow and .feather of one batch of fixed-size lists.
+        Such a file must stay as it is while it is in use; see `open_vectors`.
 
     Returns
     -------
