@@ -51,6 +51,24 @@ def test_every_vector_finds_itself(rng: np.random.Generator, metric: str, dtype:
     assert recall(found.ids, truth, 1) > 0.99
 
 
+@pytest.mark.parametrize("k", [1, 1024, 1025, 3000])
+@pytest.mark.parametrize("exact", [False, True])
+def test_one_query_is_answered_as_one_of_many_is(
+    rng: np.random.Generator, k: int, exact: bool
+) -> None:
+    X = make_rows(rng, "f32", 1200, DIM)
+    index = vicinal.Index(DIM, M=8, ef_construction=40)
+    index.add(X)
+    one, many = index.search(X[3], k, exact=exact), index.search(X[3:5], k, exact=exact)
+    assert_array_equal(one.ids, many.ids[0])
+    assert_array_equal(one.distances, many.distances[0])
+    assert one.counts == many.counts[0] == min(k, 1200)
+    assert (one.ids[1200:] == -1).all()
+    assert np.isinf(one.distances[1200:]).all()
+    one.ids[0] = -7  # the arrays are the caller's own
+    assert one.ids[0] == -7
+
+
 def test_one_query_gets_results_of_one_dimension(rng: np.random.Generator) -> None:
     X = make_rows(rng, "f32", 100, DIM)
     index = vicinal.Index(DIM)

@@ -10,8 +10,7 @@ use vicinal_core::{Counters, Hits};
 pub fn answer<'py>(py: Python<'py>, hits: Hits, single: bool) -> PyResult<Bound<'py, PyTuple>> {
     let counters = hits.counters.map(|counters| costs(py, &counters, single)).transpose()?;
     if single {
-        let ids = PyArray1::from_slice(py, &hits.ids);
-        let distances = PyArray1::from_slice(py, &hits.distances);
+        let (ids, distances) = (row(py, hits.ids), row(py, hits.distances));
         return (ids, distances, hits.counts[0], counters).into_pyobject(py);
     }
     let counts: Vec<i64> = hits.counts.iter().map(|&count| i64::from(count)).collect();
@@ -39,6 +38,11 @@ fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<
     let columns = columns.into_iter().map(|column| PyArray1::from_vec(py, column).into_any());
     let tables = tables.into_iter().map(|rows| table(py, rows, (counters.len(), layers)));
     PyTuple::new(py, columns.chain(tables).collect::<Vec<_>>())
+}
+
+/// A few values are quicker copied than handed over; many may not fit twice.
+fn row<T: numpy::Element + Copy>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyArray1<T>> {
+    if values.len() <= 1024 { PyArray1::from_slice(py, &values) } else { PyArray1::from_vec(py, values) }
 }
 
 fn table<T: numpy::Element>(py: Python<'_>, values: Vec<T>, shape: (usize, usize)) -> Bound<'_, PyAny> {
