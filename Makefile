@@ -107,7 +107,7 @@ fuzz: fuzz/corpus/bytes  ## hostile files for the reader, FUZZ_SECONDS=300 for e
 	cargo +nightly fuzz run bytes -- -max_total_time=$(FUZZ_SECONDS) -max_len=65537
 
 # The standard library is built anew, so that its locks are seen too. One test of many vectors is left
-# out: under the sanitizer it takes a quarter of an hour, and it shares nothing that the others don't.
+# out: under the sanitizer it takes ten minutes and more, and it shares nothing that the others don't.
 .PHONY: tsan
 tsan:  ## ThreadSanitizer over what threads share (nightly Rust with rust-src)
 	@rustup component list --toolchain nightly --installed 2>/dev/null | grep -q '^rust-src' || { \
