@@ -191,27 +191,38 @@ const WIDE: usize = 2;
 
 type Group = [[__m256i; WIDE]; DEEP];
 
-/// Adds up the products of `DEEP` rows and a tile of queries. After each step of `TILE` words,
-/// `fold` may make sums of what `add` gathered.
+/// How a step of `TILE` words adds to sums. A type and not a closure: closures can't be made to melt
+/// into the function that has AVX2, and outside of it each instruction is a call.
+///
+/// # Safety
+///
+/// AVX2 is there; a step of the rows begins at `a`, one of the queries at `b`.
+trait Step {
+    unsafe fn step(sums: &mut Group, a: *const u8, b: *const u8);
+}
+
+/// How a row's word and a register of the queries' words add to a sum; a type for the same reason.
+///
+/// # Safety
+///
+/// AVX2 is there.
+trait Word {
+    unsafe fn add(sum: __m256i, x: __m256i, q: __m256i) -> __m256i;
+}
+
+/// Adds up the products of `DEEP` rows and a tile of queries.
 ///
 /// # Safety
 ///
 /// AVX2 is there; the rows lie within one tile of theirs, and all within their blocks.
 #[inline(always)]
-unsafe fn dot(
-    rows: &Rows,
-    row: usize,
-    queries: &Queries,
-    query: usize,
-    mut sums: Group,
-    step: impl Fn(&mut Group, *const u8, *const u8),
-) -> Group {
+unsafe fn dot<S: Step>(rows: &Rows, row: usize, queries: &Queries, query: usize, mut sums: Group) -> Group {
     // SAFETY: the caller's promise; each step of a tile is `TILE` lines.
     unsafe {
         let mut a = rows.tile(row).add(row % TILE * STEP);
         let mut b = queries.tile(query);
         for _ in 0..rows.steps() {
-            step(&mut sums, a, b);
+            S::step(&mut sums, a, b);
             a = a.add(TILE_BYTES);
             b = b.add(TILE_BYTES);
         }
@@ -219,58 +230,79 @@ unsafe fn dot(
     sums
 }
 
-/// Calls `add(sum, row's word, queries' words)` for each word of a step.
+/// Adds each word of a step.
 ///
 /// # Safety
 ///
-/// As of [`dot`]; a step of the rows begins at `a`, one of the queries at `b`.
+/// As of [`Step`].
 #[inline(always)]
-unsafe fn each_word(sums: &mut Group, a: *const u8, b: *const u8, add: impl Fn(__m256i, __m256i, __m256i) -> __m256i) {
+unsafe fn each_word<W: Word>(sums: &mut Group, a: *const u8, b: *const u8) {
     // SAFETY: the caller's promise.
     unsafe {
         for word in 0..TILE {
-            let q: [__m256i; WIDE] =
-                core::array::from_fn(|w| _mm256_load_si256(b.add(word * STEP + w * STEP / WIDE).cast()));
+            let q = b.add(word * STEP).cast::<__m256i>();
+            let q: [__m256i; WIDE] = [_mm256_load_si256(q), _mm256_load_si256(q.add(1))];
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = _mm256_set1_epi32(a.add(r * STEP + word * 4).cast::<i32>().read_unaligned());
                 for (sum, &q) in sums.iter_mut().zip(&q) {
-                    *sum = add(*sum, x, q);
+                    *sum = W::add(*sum, x, q);
                 }
             }
         }
     }
 }
 
-/// # Safety
-///
-/// As of [`each_word`].
-#[inline(always)]
-unsafe fn shorts(sums: &mut Group, a: *const u8, b: *const u8) {
-    // SAFETY: the same contract.
-    unsafe { each_word(sums, a, b, |sum, x, q| _mm256_add_epi32(sum, _mm256_madd_epi16(x, q))) }
+/// Products of shorts.
+struct Products;
+
+impl Word for Products {
+    #[inline(always)]
+    unsafe fn add(sum: __m256i, x: __m256i, q: __m256i) -> __m256i {
+        // SAFETY: the same contract.
+        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(x, q)) }
+    }
 }
 
-/// # Safety
-///
-/// As of [`each_word`].
-#[inline(always)]
-unsafe fn ands(sums: &mut Group, a: *const u8, b: *const u8) {
-    // SAFETY: the same contract.
-    unsafe {
-        let nibble = _mm256_set1_epi8(15);
-        let ones = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
-        // Bytes count up to 8 · TILE = 128 in a step, and are added up after it.
-        let mut counts = [[_mm256_setzero_si256(); WIDE]; DEEP];
-        each_word(&mut counts, a, b, |count, x, q| {
+impl Step for Products {
+    #[inline(always)]
+    unsafe fn step(sums: &mut Group, a: *const u8, b: *const u8) {
+        // SAFETY: the same contract.
+        unsafe { each_word::<Products>(sums, a, b) }
+    }
+}
+
+/// Bits set in both.
+struct Ands;
+
+impl Word for Ands {
+    /// Adds to a count for each byte.
+    #[inline(always)]
+    unsafe fn add(count: __m256i, x: __m256i, q: __m256i) -> __m256i {
+        // SAFETY: the same contract.
+        unsafe {
+            let nibble = _mm256_set1_epi8(15);
+            let ones = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
             let and = _mm256_and_si256(x, q);
             let low = _mm256_shuffle_epi8(ones, _mm256_and_si256(and, nibble));
             let high = _mm256_shuffle_epi8(ones, _mm256_and_si256(_mm256_srli_epi16::<4>(and), nibble));
             _mm256_add_epi8(count, _mm256_add_epi8(low, high))
-        });
-        for (sums, counts) in sums.iter_mut().zip(&counts) {
-            for (sum, &count) in sums.iter_mut().zip(counts) {
-                let pairs = _mm256_maddubs_epi16(count, _mm256_set1_epi8(1));
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+        }
+    }
+}
+
+impl Step for Ands {
+    #[inline(always)]
+    unsafe fn step(sums: &mut Group, a: *const u8, b: *const u8) {
+        // SAFETY: the same contract.
+        unsafe {
+            // Bytes count up to 8 · TILE = 128 in a step, and are added up after it.
+            let mut counts = [[_mm256_setzero_si256(); WIDE]; DEEP];
+            each_word::<Ands>(&mut counts, a, b);
+            for (sums, counts) in sums.iter_mut().zip(&counts) {
+                for (sum, &count) in sums.iter_mut().zip(counts) {
+                    let pairs = _mm256_maddubs_epi16(count, _mm256_set1_epi8(1));
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+                }
             }
         }
     }
@@ -287,7 +319,7 @@ impl Kernel for Fixed {
                 for t in 0..1 + usize::from(both) {
                     let query = query + t * TILE;
                     let zero = [[_mm256_setzero_si256(); WIDE]; DEEP];
-                    let sums = dot(rows, row + at, queries, query, zero, |s, a, b| shorts(s, a, b));
+                    let sums = dot::<Products>(rows, row + at, queries, query, zero);
                     for (r, sums) in sums.iter().enumerate() {
                         let r = at + r;
                         let scale = _mm256_set1_ps(rows.scales[row + r]);
@@ -306,7 +338,7 @@ impl Kernel for Fixed {
 }
 
 macro_rules! exact {
-    ($kernel:ident, $step:ident) => {
+    ($kernel:ident, $step:ty) => {
         impl Kernel for $kernel {
             type Sum = i32;
 
@@ -323,10 +355,12 @@ macro_rules! exact {
                 unsafe {
                     for at in (0..PAIR).step_by(DEEP) {
                         for t in 0..1 + usize::from(both) {
-                            let begin =
-                                core::array::from_fn(|r| [_mm256_set1_epi32(rows.begin[row + at + r] as i32); WIDE]);
+                            let mut begin = [[_mm256_setzero_si256(); WIDE]; DEEP];
+                            for (begin, &bits) in begin.iter_mut().zip(&rows.begin[row + at..]) {
+                                *begin = [_mm256_set1_epi32(bits as i32); WIDE];
+                            }
                             let query = query + t * TILE;
-                            let sums = dot(rows, row + at, queries, query, begin, |s, a, b| $step(s, a, b));
+                            let sums = dot::<$step>(rows, row + at, queries, query, begin);
                             for (r, sums) in sums.iter().enumerate() {
                                 let r = at + r;
                                 for (w, &sum) in sums.iter().enumerate() {
@@ -341,5 +375,5 @@ macro_rules! exact {
         }
     };
 }
-exact!(Shorts, shorts);
-exact!(Words, ands);
+exact!(Shorts, Products);
+exact!(Words, Ands);

@@ -191,19 +191,53 @@ struct Words;
 /// Rows whose sums are kept in registers at once, for each of two tiles of queries.
 const DEEP: usize = 8;
 
+/// How a row's word and a line of the queries' words add to a sum. A type and not a closure: closures
+/// can't be made to melt into the function that has AVX-512, and outside of it each instruction is a
+/// call.
+///
+/// # Safety
+///
+/// AVX-512 is there.
+trait Word {
+    unsafe fn add(sum: __m512i, x: __m512i, q: __m512i) -> __m512i;
+}
+
+impl Word for Fixed {
+    #[inline(always)]
+    unsafe fn add(sum: __m512i, x: __m512i, q: __m512i) -> __m512i {
+        // SAFETY: the same contract.
+        unsafe { _mm512_dpwssd_epi32(sum, x, q) }
+    }
+}
+
+impl Word for Bytes {
+    #[inline(always)]
+    unsafe fn add(sum: __m512i, x: __m512i, q: __m512i) -> __m512i {
+        // SAFETY: the same contract.
+        unsafe { _mm512_dpbusd_epi32(sum, q, x) }
+    }
+}
+
+impl Word for Words {
+    #[inline(always)]
+    unsafe fn add(sum: __m512i, x: __m512i, q: __m512i) -> __m512i {
+        // SAFETY: the same contract.
+        unsafe { _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_and_si512(x, q))) }
+    }
+}
+
 /// Adds up the products of `DEEP` rows and one or two tiles of queries.
 ///
 /// # Safety
 ///
 /// AVX-512 is there; the rows lie within one tile of theirs, and all within their blocks.
 #[inline(always)]
-unsafe fn dot<const TILES: usize>(
+unsafe fn dot<W: Word, const TILES: usize>(
     rows: &Rows,
     row: usize,
     queries: &Queries,
     query: usize,
     mut sums: [[__m512i; TILES]; DEEP],
-    add: impl Fn(__m512i, __m512i, __m512i) -> __m512i,
 ) -> [[__m512i; TILES]; DEEP] {
     // SAFETY: the caller's promise; each step of a tile is `TILE` lines.
     unsafe {
@@ -211,12 +245,14 @@ unsafe fn dot<const TILES: usize>(
         let b = queries.tile(query);
         for word in 0..rows.steps() * TILE {
             let a = a.add(word / TILE * TILE_BYTES + word % TILE * 4);
-            let q: [__m512i; TILES] =
-                core::array::from_fn(|t| _mm512_load_si512(b.add(t * rows.steps() * TILE_BYTES + word * STEP).cast()));
+            let mut q = [_mm512_setzero_si512(); TILES];
+            for (t, q) in q.iter_mut().enumerate() {
+                *q = _mm512_load_si512(b.add(t * rows.steps() * TILE_BYTES + word * STEP).cast());
+            }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = _mm512_set1_epi32(a.add(r * STEP).cast::<i32>().read_unaligned());
                 for (sum, &q) in sums.iter_mut().zip(&q) {
-                    *sum = add(*sum, x, q);
+                    *sum = W::add(*sum, x, q);
                 }
             }
         }
@@ -241,10 +277,11 @@ impl Kernel for Fixed {
         macro_rules! group {
             ($tiles:literal, $at:expr) => {{
                 let zero = [[_mm512_setzero_si512(); $tiles]; DEEP];
-                let sums =
-                    dot::<$tiles>(rows, row + $at, queries, query, zero, |sum, x, q| _mm512_dpwssd_epi32(sum, x, q));
-                let scales: [__m512; $tiles] =
-                    core::array::from_fn(|t| _mm512_loadu_ps(queries.scales()[query + t * TILE..].as_ptr()));
+                let sums = dot::<Fixed, $tiles>(rows, row + $at, queries, query, zero);
+                let mut scales = [_mm512_setzero_ps(); $tiles];
+                for (t, scales) in scales.iter_mut().enumerate() {
+                    *scales = _mm512_loadu_ps(queries.scales()[query + t * TILE..].as_ptr());
+                }
                 for (r, sums) in sums.iter().enumerate() {
                     let r = $at + r;
                     let scale = _mm512_set1_ps(rows.scales[row + r]);
@@ -269,7 +306,7 @@ impl Kernel for Fixed {
 }
 
 macro_rules! exact {
-    ($kernel:ident, $add:expr) => {
+    ($kernel:ident) => {
         impl Kernel for $kernel {
             type Sum = i32;
 
@@ -284,14 +321,15 @@ macro_rules! exact {
             ) {
                 macro_rules! group {
                     ($tiles:literal, $at:expr) => {{
-                        let shift: [__m512i; $tiles] = core::array::from_fn(|t| {
-                            _mm512_loadu_si512(queries.corrections()[query + t * TILE..].as_ptr().cast())
-                        });
-                        let begin = core::array::from_fn(|r| {
-                            let begin = _mm512_set1_epi32(rows.begin[row + $at + r] as i32);
-                            shift.map(|shift| _mm512_add_epi32(begin, shift))
-                        });
-                        let sums = dot::<$tiles>(rows, row + $at, queries, query, begin, $add);
+                        let mut begin = [[_mm512_setzero_si512(); $tiles]; DEEP];
+                        for (begin, &bits) in begin.iter_mut().zip(&rows.begin[row + $at..]) {
+                            for (t, begin) in begin.iter_mut().enumerate() {
+                                let shift =
+                                    _mm512_loadu_si512(queries.corrections()[query + t * TILE..].as_ptr().cast());
+                                *begin = _mm512_add_epi32(_mm512_set1_epi32(bits as i32), shift);
+                            }
+                        }
+                        let sums = dot::<$kernel, $tiles>(rows, row + $at, queries, query, begin);
                         for (r, sums) in sums.iter().enumerate() {
                             let r = $at + r;
                             for (t, &sum) in sums.iter().enumerate() {
@@ -312,8 +350,8 @@ macro_rules! exact {
         }
     };
 }
-exact!(Bytes, |sum, x, q| _mm512_dpbusd_epi32(sum, q, x));
-exact!(Words, |sum, x, q| _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_and_si512(x, q))));
+exact!(Bytes);
+exact!(Words);
 
 /// [`Kernel::screen`] for sums that are f32.
 ///
