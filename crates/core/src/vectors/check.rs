@@ -25,7 +25,7 @@ pub fn check_rows(rows: Matrix<'_>, dim: usize, metric: Metric, dtype: Dtype, wh
     for (batch, bytes) in rows.bytes.chunks(BATCH * row_bytes).enumerate() {
         let squared = lengths.of(bytes, &mut squared);
         for (i, row) in bytes.chunks_exact(row_bytes).enumerate() {
-            if !surely_fine(squared[i], metric) {
+            if !surely_fine(squared[i], metric) || (dtype == Dtype::F16 && !is_finite_f16(row)) {
                 check_row(row, dim, metric, dtype).map_err(|why| refuse(batch * BATCH + i, why))?;
             }
         }
@@ -70,6 +70,13 @@ impl SquaredLengths {
 fn surely_fine(squared: f32, metric: Metric) -> bool {
     let least = if metric == Metric::Cosine { 2.0 * MIN_COSINE_SQUARED_NORM as f32 } else { 0.0 };
     (least..0.9 * MAX_SQUARED_NORM as f32).contains(&squared)
+}
+
+/// Whether all of a row is finite, where kernels take f16 to be: not every instruction set has a conversion that keeps
+/// NaN and infinity.
+fn is_finite_f16(row: &[u8]) -> bool {
+    const EXPONENT: u16 = 0x7c00;
+    !row.chunks_exact(2).fold(false, |bad, half| bad | (pod_read_unaligned::<u16>(half) & EXPONENT == EXPONENT))
 }
 
 /// As [`check_rows`], for queries: f32 where the stored dtype is a float.
@@ -132,6 +139,19 @@ fn check_padding(row: &[u8], dim: usize) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// On every instruction set: `make test` runs this under each by way of the Python tests too.
+    #[test]
+    fn halves_that_are_no_numbers_are_refused() {
+        for bad in [f16::NAN, f16::INFINITY, f16::NEG_INFINITY] {
+            let rows: Vec<f16> = (0..300).map(|i| if i == 250 { bad } else { f16::ONE }).collect();
+            let matrix = Matrix { bytes: bytemuck::cast_slice(&rows), rows: 100 };
+            let error = check_rows(matrix, 3, Metric::L2, Dtype::F16, "row").unwrap_err().to_string();
+            assert!(error.contains("row 83: component 1 is"), "{error}");
+            assert!(!is_finite_f16(bytemuck::cast_slice(&rows[249..252])));
+        }
+        assert!(is_finite_f16(bytemuck::cast_slice(&[f16::MAX, f16::MIN, f16::from_f32(-0.0)])));
+    }
 
     fn f32s(rows: &[[f32; 2]], metric: Metric) -> Result<()> {
         let matrix = Matrix { bytes: bytemuck::cast_slice(rows), rows: rows.len() };
