@@ -140,6 +140,7 @@ impl Queries {
         self.0.tile(query)
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn scales(&self) -> &[f32] {
         &self.0.scales
