@@ -87,6 +87,36 @@ impl Edges for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smallest(v: __m512) -> f32 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_reduce_min_ps(v) }
+    }
+
+    #[inline(always)]
+    unsafe fn equal(v: __m512, x: __m512) -> u32 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(v, x).into() }
+    }
+
+    #[inline(always)]
+    unsafe fn less(v: __m512, x: __m512) -> u32 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(v, x).into() }
+    }
+
+    #[inline(always)]
+    unsafe fn only(v: __m512, bits: u32) -> __m512 {
+        // SAFETY: AVX-512 is there.
+        unsafe { _mm512_mask_blend_ps(bits as u16, _mm512_set1_ps(f32::INFINITY), v) }
+    }
+
+    #[inline(always)]
     unsafe fn bf16(at: *const u8) -> __m512 {
         // SAFETY: 32 bytes are readable.
         unsafe {

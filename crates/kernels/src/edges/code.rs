@@ -71,6 +71,34 @@ pub unsafe fn clear_lane(block: *mut u8, lane: usize) {
     unsafe { write_factors(block, lane, f32::INFINITY, 0.0) };
 }
 
+/// The factors of a lane: `add`, then `rescale`.
+///
+/// # Safety
+///
+/// `block` is readable for its factors.
+pub unsafe fn factors(block: *const u8, lane: usize) -> (f32, f32) {
+    assert!(lane < LANES, "a block has 32 lanes");
+    // SAFETY: within the factors of the block.
+    let factor = |of: usize| unsafe { block.add(of + 2 * lane).cast::<bf16>().read_unaligned() }.to_f32();
+    (factor(0), factor(RESCALE))
+}
+
+/// In how many components the codes of one lane differ between two blocks for vectors of length `padded`.
+///
+/// # Safety
+///
+/// Both blocks are readable for [`block_bytes`](super::block_bytes) of that length.
+pub unsafe fn differing(a: *const u8, b: *const u8, lane: usize, padded: usize) -> u32 {
+    assert!(lane < LANES, "a block has 32 lanes");
+    let nibbles = (0..padded / GROUP).map(|group| {
+        let at = CODES + group * GROUP_BYTES + lane % 16;
+        // SAFETY: within the codes of the blocks.
+        let both = unsafe { *a.add(at) ^ *b.add(at) };
+        (both >> (lane / 16 * 4) & 0xf).count_ones()
+    });
+    nibbles.sum()
+}
+
 /// Copies the code and the factors of a lane to another, in the same block or another one of the
 /// same node; `padded` is the length of the node's rotated vector.
 ///

@@ -15,6 +15,7 @@
 //! | `code` | writing a neighbour's bits and factors into a lane of a block |
 //! | `table` | the sums that a query looks up |
 //! | `estimate` | one block of 32 edges against one table |
+//! | `least` | the least of many estimates, and those below a bound |
 //! | `ops` | what an instruction set has to offer for these |
 //!
 //! A *block* is 32 *lanes*, one an edge:
@@ -32,14 +33,16 @@
 
 mod code;
 mod estimate;
+mod least;
 pub(crate) mod ops;
 mod rotation;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use code::{Sums, clear_lane, copy_lane, write_code, write_factors};
+pub use code::{Sums, clear_lane, copy_lane, differing, factors, write_code, write_factors};
 pub use estimate::{EstimateFn, estimate, estimate_for};
+pub use least::{BelowFn, LeastFn, LeastOfFn, below, least, least_of};
 pub use rotation::Rotation;
 pub use table::Table;
 
@@ -72,6 +75,9 @@ pub(crate) struct Functions {
     pub write_code: code::WriteFn,
     pub fill: table::FillFn,
     pub rotate: rotation::RotateFn,
+    pub least: least::LeastFn,
+    pub below: least::BelowFn,
+    pub least_of: least::LeastOfFn,
 }
 
 /// The functions of one instruction set; `None` if this machine lacks it.
@@ -131,7 +137,25 @@ macro_rules! edge_functions {
                 unsafe { ops::rotate::<$ops>(rotation, x) }
             }
 
-            crate::edges::Functions { estimate, write_code, fill, rotate }
+            $($attribute)*
+            unsafe fn least(values: *const f32, n: usize) -> usize {
+                // SAFETY: the contract of `LeastFn`.
+                unsafe { ops::least::<$ops>(values, n) }
+            }
+
+            $($attribute)*
+            unsafe fn below(values: *const f32, bound: f32) -> u32 {
+                // SAFETY: the contract of `BelowFn`.
+                unsafe { ops::below::<$ops>(values, bound) }
+            }
+
+            $($attribute)*
+            unsafe fn least_of(values: *const f32, of: u32) -> u32 {
+                // SAFETY: the contract of `LeastOfFn`.
+                unsafe { ops::least_of::<$ops>(values, of) }
+            }
+
+            crate::edges::Functions { estimate, write_code, fill, rotate, least, below, least_of }
         };
     };
 }

@@ -2,6 +2,7 @@
 
 pub(crate) use super::code::write_code_with as write_code;
 pub(crate) use super::estimate::estimate_with as estimate;
+pub(crate) use super::least::{below_with as below, least_of_with as least_of, least_with as least};
 pub(crate) use super::rotation::rotate_with as rotate;
 pub(crate) use super::table::fill_with as fill;
 
@@ -34,6 +35,14 @@ pub(crate) trait Edges: Floats {
     unsafe fn abs(v: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn largest(v: Self::V) -> f32;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn smallest(v: Self::V) -> f32;
+    /// A bit for each lane, from the lowest on: whether it is x.
+    unsafe fn equal(v: Self::V, x: Self::V) -> u32;
+    /// v in the lanes whose bit is set, +∞ in the others.
+    unsafe fn only(v: Self::V, bits: u32) -> Self::V;
+    /// A bit for each lane: whether it is below x.
+    unsafe fn less(v: Self::V, x: Self::V) -> u32;
     /// As many components of bf16 as a register has floats.
     unsafe fn bf16(at: *const u8) -> Self::V;
 
