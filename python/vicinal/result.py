@@ -32,6 +32,8 @@ class Counters:
         Nodes whose links were followed.
     reranked : ndarray of int64, shape (n,)
         Candidates measured again from their full vectors.
+    estimates : ndarray of int64, shape (n,)
+        Distances estimated from the codes of edges, in the layout "fast".
     evaluations_per_layer : ndarray of int64, shape (n, layers)
         Distances computed on each layer, layer 0 first.
     hops_per_layer : ndarray of int64, shape (n, layers)
@@ -41,6 +43,7 @@ class Counters:
     distance_evaluations: NDArray[np.int64] | int
     hops: NDArray[np.int64] | int
     reranked: NDArray[np.int64] | int
+    estimates: NDArray[np.int64] | int
     evaluations_per_layer: NDArray[np.int64]
     hops_per_layer: NDArray[np.int64]
 

@@ -1,8 +1,8 @@
 //! Builds an index over a .npy file of vectors and prints recall, queries a second and counters by `ef_search`.
 //!
-//! `cargo run --release -p vicinal-core --example graph -- BASE.npy QUERIES.npy l2 [rows] [threads]`
+//! `cargo run --release -p vicinal-core --example graph -- BASE.npy QUERIES.npy l2 [rows] [threads] [layout] [ef_search,…]`
 
-use vicinal_core::{Dtype, Hits, Index, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Hits, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -11,11 +11,12 @@ fn main() {
     let (queries, _) = read_npy(&args[2]);
     let rows = args.get(4).map_or(base.len() / dim, |n| n.parse().unwrap());
     let threads = args.get(5).map_or(1, |n| n.parse().unwrap());
+    let layout = args.get(6).map_or(Layout::Compact, |name| name.parse().unwrap());
     base.truncate(rows * dim);
     let base = Matrix { bytes: bytemuck::cast_slice(&base), rows };
     let queries = Matrix { bytes: bytemuck::cast_slice(&queries), rows: queries.len() / dim };
 
-    let params = Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 200, seed: 0, level_p: None };
+    let params = Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 200, seed: 0, level_p: None, layout };
     let index = Index::new(params).unwrap();
     let start = cpu_seconds();
     index.add(base, None, &Run::new(threads)).unwrap();
@@ -36,7 +37,8 @@ fn main() {
     let truth = index.search_exact(queries, 10, false, &Run::new(1)).unwrap();
     println!("exact: {:.0} queries/s", queries.rows as f64 / (cpu_seconds() - start));
     println!("{:>6} {:>8} {:>9} {:>8} {:>8}", "ef", "recall", "queries/s", "hops", "evals");
-    for ef in [10, 16, 24, 32, 40, 48, 64, 80, 100, 128, 160, 200, 300, 400] {
+    let efs = args.get(7).map_or("10,16,24,32,40,48,64,80,100,128,160,200,300,400", |list| list);
+    for ef in efs.split(',').map(|ef| ef.parse().unwrap()) {
         let options = SearchOptions { k: 10, ef_search: ef, counters: true };
         let mut seconds: Vec<f64> = (0..5)
             .map(|_| {

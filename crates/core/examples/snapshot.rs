@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use vicinal_core::{Dtype, Index, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
 
 const QUERIES: usize = 1000;
 const BATCHES: usize = 50;
@@ -19,7 +19,8 @@ fn main() {
     let queries = Matrix { bytes: bytemuck::cast_slice(queries), rows: QUERIES };
 
     let (metric, dtype) = (Metric::L2, Dtype::F32);
-    let params = Params { dim, metric, dtype, m: 16, ef_construction: 100, seed: 0, level_p: None };
+    let params =
+        Params { dim, metric, dtype, m: 16, ef_construction: 100, seed: 0, level_p: None, layout: Layout::Compact };
     let built = Index::new(params).unwrap();
     let timed = |what: &str, work: &mut dyn FnMut()| {
         let start = Instant::now();

@@ -94,9 +94,11 @@ impl Index {
     /// An empty index.
     pub fn new(params: Params) -> Result<Index> {
         params.check()?;
+        let Params { dim, metric, dtype, m, .. } = params;
+        let vectors = Vectors::new(dim, metric, dtype).with_layout(&params);
         Ok(Index::from_parts(Parts {
-            vectors: Vectors::new(params.dim, params.metric, params.dtype),
-            graph: Graph::new(params.m),
+            vectors,
+            graph: Graph::new(m, params.code_bytes()),
             ids: Ids::new(),
             slots: 0,
             mapped: None,
@@ -220,7 +222,7 @@ impl Index {
             }
             Err(error) => {
                 let _nobody_searches = self.gate.write();
-                undo.roll_back(&self.graph);
+                undo.roll_back(&self.graph, &self.vectors);
                 self.ids.forget(newly_stored);
                 self.laid_out.store(first, Ordering::Release);
                 Err(error)
@@ -372,7 +374,7 @@ impl Index {
     pub fn verify(&self, run: &Run) -> Result<Report> {
         let _writer = self.writing(run)?;
         self.check_snapshot(run)?;
-        let found = hnsw::verify(&self.graph, self.slots());
+        let found = hnsw::verify(&self.graph, &self.vectors, self.slots());
         let report = Report {
             reachable: found.reachable,
             unreachable: found.unreachable.iter().map(|&slot| self.ids.id(slot)).collect(),

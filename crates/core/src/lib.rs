@@ -22,6 +22,6 @@ pub use flat::knn;
 pub use index::{Index, Report, Stats};
 pub use run::Run;
 pub use types::{
-    Counters, Dtype, Hits, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric, Params,
-    SearchOptions, check_metric,
+    Counters, Dtype, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric,
+    Params, SearchOptions, check_metric,
 };

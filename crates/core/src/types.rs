@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use vicinal_kernels::edges::{LANES, block_bytes, padded};
 use vicinal_kernels::{Code, Form};
 
 use crate::error::{Error, Result};
@@ -49,6 +50,15 @@ pub enum Dtype {
     Bits,
 }
 
+/// What a layer-0 row carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Links.
+    Compact,
+    /// Links, and a 1-bit code of each neighbour: one pass estimates the distances of a whole hop.
+    Fast,
+}
+
 macro_rules! names {
     ($type:ident, $what:literal, $($variant:ident => $name:literal),+) => {
         impl $type {
@@ -73,9 +83,19 @@ macro_rules! names {
         }
     };
 }
+names!(Layout, "layout", Compact => "compact", Fast => "fast");
 names!(Metric, "metric", L2 => "l2", SqEuclidean => "sqeuclidean", Cosine => "cosine", Ip => "ip",
        Hamming => "hamming", Jaccard => "jaccard");
 names!(Dtype, "dtype", F32 => "f32", F16 => "f16", Bf16 => "bf16", I8 => "i8", U8 => "u8", Bits => "bits");
+
+impl Layout {
+    /// The layout that measured faster: codes of one bit tell too little of short vectors, and under ip, where the
+    /// neighbours of a node lie far apart (docs/experiments.md).
+    pub fn auto(dim: usize, metric: Metric, dtype: Dtype) -> Layout {
+        let codes_tell = dim >= 96 && matches!(metric, Metric::L2 | Metric::SqEuclidean | Metric::Cosine);
+        if codes_tell && dtype != Dtype::Bits { Layout::Fast } else { Layout::Compact }
+    }
+}
 
 impl Metric {
     /// The kernel that measures this metric.
@@ -150,6 +170,8 @@ pub struct Params {
     pub seed: u64,
     /// `p` of `P(L >= l) = p^l`; `1/M` when not given.
     pub level_p: Option<f64>,
+    /// What a layer-0 row carries.
+    pub layout: Layout,
 }
 
 impl Params {
@@ -159,6 +181,11 @@ impl Params {
             return Err(Error::invalid(format!("dim must be from 1 to {MAX_DIM}, not {}", self.dim)));
         }
         check_metric(self.metric, self.dtype)?;
+        if self.layout == Layout::Fast && self.dtype == Dtype::Bits {
+            return Err(Error::invalid(
+                "layout \"fast\" is for numbers; bits are a code of one bit already: choose layout \"compact\"",
+            ));
+        }
         if !(2..=512).contains(&self.m) {
             return Err(Error::invalid(format!("M must be from 2 to 512, not {}; 8 to 64 is usual", self.m)));
         }
@@ -174,6 +201,14 @@ impl Params {
             return Err(Error::invalid(format!("level_p must be above 0 and at most 0.9, not {p}; 1/M is usual")));
         }
         Ok(())
+    }
+
+    /// Bytes of the codes of a layer-0 row's edges.
+    pub fn code_bytes(&self) -> usize {
+        match self.layout {
+            Layout::Compact => 0,
+            Layout::Fast => (2 * self.m).div_ceil(LANES) * block_bytes(padded(self.dim)),
+        }
     }
 
     /// `p` of the level law.
@@ -249,6 +284,8 @@ pub struct Counters {
     pub evaluations_per_layer: Vec<u32>,
     /// Candidates measured again from their full vectors.
     pub reranked: u32,
+    /// Distances estimated from the codes of edges.
+    pub estimates: u32,
 }
 
 /// Neighbours of a batch of queries, nearest first.

@@ -1,10 +1,18 @@
 //! Room for answers is not written before there are any.
 
-use vicinal_core::{Dtype, Error, Index, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
 
 fn index() -> Index {
-    let params =
-        Params { dim: 1, metric: Metric::L2, dtype: Dtype::U8, m: 4, ef_construction: 10, seed: 0, level_p: None };
+    let params = Params {
+        dim: 1,
+        metric: Metric::L2,
+        dtype: Dtype::U8,
+        m: 4,
+        ef_construction: 10,
+        seed: 0,
+        level_p: None,
+        layout: Layout::Compact,
+    };
     let index = Index::new(params).unwrap();
     index.add(Matrix { bytes: &[1, 2, 3], rows: 3 }, None, &Run::new(1)).unwrap();
     index

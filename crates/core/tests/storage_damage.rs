@@ -7,10 +7,11 @@ use std::io::{Seek, SeekFrom, Write};
 
 use proptest::prelude::*;
 use support::{Answers, Case, answers, build, cases, folder};
-use vicinal_core::{Dtype, Error, Index, Metric};
+use vicinal_core::{Dtype, Error, Index, Layout, Metric};
 
 /// Small, and with every section there is: both planes, norms, upper rows, ids, chains of equal vectors.
-const WHOLE: Case = Case { metric: Metric::Cosine, dtype: Dtype::F32, dim: 3, rows: 14, seed: 5, ids: true };
+const WHOLE: Case =
+    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Fast, dim: 3, rows: 14, seed: 5, ids: true };
 
 fn refused(error: &Error) -> bool {
     matches!(error, Error::Corruption { .. } | Error::Format { .. })
@@ -87,7 +88,15 @@ fn every_wrong_byte_is_found() {
 fn damage_is_named() {
     let folder = folder();
     let path = folder.path().join("a.vicinal");
-    let case = Case { metric: Metric::L2, dtype: Dtype::U8, dim: 100, rows: 200, seed: 5, ids: false };
+    let case = Case {
+        metric: Metric::L2,
+        dtype: Dtype::U8,
+        layout: Layout::Compact,
+        dim: 100,
+        rows: 200,
+        seed: 5,
+        ids: false,
+    };
     build(&case).save(&path).unwrap();
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096 * 3 + 7] ^= 1;

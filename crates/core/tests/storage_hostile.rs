@@ -10,10 +10,11 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use support::file::Snapshot;
 use support::{Case, answers_are_true, build, folder, matrix, one_thread};
-use vicinal_core::{Dtype, Error, Index, Metric};
+use vicinal_core::{Dtype, Error, Index, Layout, Metric};
 
 /// Small, and with every section there is: both planes, norms, upper rows, ids, chains of equal vectors.
-const WHOLE: Case = Case { metric: Metric::Cosine, dtype: Dtype::F32, dim: 3, rows: 40, seed: 5, ids: true };
+const WHOLE: Case =
+    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Compact, dim: 3, rows: 40, seed: 5, ids: true };
 /// Words of a row before its links, and what they hold.
 const VERSION: usize = 0;
 const DEGREE: usize = 4;
@@ -216,7 +217,15 @@ fn rows_that_lie_are_never_believed() {
 #[test]
 fn stray_padding_bits_are_refused() {
     let folder = folder();
-    let case = Case { metric: Metric::Jaccard, dtype: Dtype::Bits, dim: 13, rows: 20, seed: 0, ids: false };
+    let case = Case {
+        metric: Metric::Jaccard,
+        dtype: Dtype::Bits,
+        layout: Layout::Compact,
+        dim: 13,
+        rows: 20,
+        seed: 0,
+        ids: false,
+    };
     let mut file = snapshot(folder.path(), &case);
     let sums = file.section("sums");
     let last = file.row("walk", 3) + 1;

@@ -19,7 +19,7 @@ pub fn answer<'py>(py: Python<'py>, hits: Hits, single: bool) -> PyResult<Bound<
     (ids, distances, PyArray1::from_vec(py, counts), counters).into_pyobject(py)
 }
 
-/// `(distance_evaluations, hops, reranked, evaluations_per_layer, hops_per_layer)`.
+/// `(distance_evaluations, hops, reranked, estimates, evaluations_per_layer, hops_per_layer)`.
 fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<Bound<'py, PyTuple>> {
     let layers = counters.iter().map(|one| one.hops_per_layer.len().max(one.evaluations_per_layer.len())).max();
     let layers = layers.unwrap_or(0);
@@ -28,7 +28,12 @@ fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<
         let layer = |one, layer| field(one).get(layer).map_or(0, |&count| i64::from(count));
         counters.iter().flat_map(|one| (0..layers).map(move |l| layer(one, l))).collect()
     };
-    let columns = [column(|one| one.distance_evaluations), column(|one| one.hops), column(|one| one.reranked.into())];
+    let columns = [
+        column(|one| one.distance_evaluations),
+        column(|one| one.hops),
+        column(|one| one.reranked.into()),
+        column(|one| one.estimates.into()),
+    ];
     let tables = [layered(|one| &one.evaluations_per_layer), layered(|one| &one.hops_per_layer)];
     if single {
         let totals = columns.into_iter().map(|column| column[0].into_pyobject(py).map(Bound::into_any));

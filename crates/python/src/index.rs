@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use vicinal_core::{Params, Run, SearchOptions};
+use vicinal_core::{Layout, Params, Run, SearchOptions};
 
 use crate::arrays::{ready, stored};
 use crate::errors::raise;
@@ -31,7 +31,8 @@ impl Index {
 #[pymethods]
 impl Index {
     #[new]
-    #[pyo3(signature = (dim, metric, dtype, m, ef_construction, seed, level_p, /))]
+    #[allow(clippy::too_many_arguments)] // as many as the constructor has in Python
+    #[pyo3(signature = (dim, metric, dtype, m, ef_construction, seed, level_p, layout, /))]
     fn new(
         dim: usize,
         metric: &str,
@@ -40,10 +41,15 @@ impl Index {
         ef_construction: usize,
         seed: u64,
         level_p: Option<f64>,
+        layout: &str,
     ) -> PyResult<Self> {
         isa()?;
         let (metric, dtype) = (metric.parse().map_err(raise)?, dtype.parse().map_err(raise)?);
-        let params = Params { dim, metric, dtype, m, ef_construction, seed, level_p };
+        let layout = match layout {
+            "auto" => Layout::auto(dim, metric, dtype),
+            name => name.parse().map_err(raise)?,
+        };
+        let params = Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout };
         vicinal_core::Index::new(params).map(Index::of).map_err(raise)
     }
 
@@ -95,6 +101,11 @@ impl Index {
     #[getter]
     fn level_p(&self) -> f64 {
         self.core.params().p()
+    }
+
+    #[getter]
+    fn layout(&self) -> &'static str {
+        self.core.params().layout.as_str()
     }
 
     fn __len__(&self) -> usize {

@@ -68,6 +68,14 @@ def build(
             metavar="N", help="Candidates gathered for each vector: quality against time."
         ),
     ] = 200,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="compact, fast (more queries a second, more memory), or auto (whichever measured "
+            "faster for such vectors).",
+        ),
+    ] = "compact",
     column: Annotated[
         str | None,
         typer.Option(
@@ -101,7 +109,9 @@ def build(
     metric = metric or ("hamming" if dtype == "bits" else "l2")
     packed = dtype == "bits" and source.dtype.kind != "b"
     dim = source.dim * 8 if packed else source.dim
-    index = Index(dim, metric, dtype, M=M, ef_construction=ef_construction, seed=seed)
+    index = Index(
+        dim, metric, dtype, M=M, ef_construction=ef_construction, seed=seed, layout=layout
+    )
     ids = None if ids_column is None else source.column(ids_column)
     check_output(output, force, at_least=source.rows * _bytes_per_vector(dim, dtype))
 
@@ -118,6 +128,7 @@ def build(
         "dim": index.dim,
         "metric": index.metric,
         "dtype": index.dtype,
+        "layout": index.layout,
         "M": index.M,
         "ef_construction": index.ef_construction,
         "seed": index.seed,

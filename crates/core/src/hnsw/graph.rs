@@ -20,6 +20,8 @@ use crate::mapped::MappedRows;
 /// every candidate list.
 pub struct Graph {
     m: usize,
+    /// Bytes at the head of a layer-0 row for the codes of its edges.
+    code_bytes: usize,
     layer0: Arena,
     upper: Arena,
     upper_rows: AtomicU32,
@@ -45,17 +47,32 @@ pub fn row_bytes(links: usize) -> usize {
     4 * (HEADER + links)
 }
 
+/// Bytes of a layer-0 row whose edges have `code_bytes` of codes: whole cache lines if it has any.
+pub fn layer0_row_bytes(m: usize, code_bytes: usize) -> usize {
+    let line = if code_bytes == 0 { 4 } else { 64 };
+    (code_bytes + row_bytes(2 * m)).next_multiple_of(line)
+}
+
 impl Graph {
     /// An empty graph whose nodes have up to `m` links on the upper layers and `2m` on layer 0.
-    pub fn new(m: usize) -> Self {
-        Graph::from_parts(m, Arena::new(row_bytes(2 * m)), Arena::new(row_bytes(m)), 0, None)
+    pub fn new(m: usize, code_bytes: usize) -> Self {
+        let layer0 = Arena::new(layer0_row_bytes(m, code_bytes));
+        Graph::from_parts(m, code_bytes, layer0, Arena::new(row_bytes(m)), 0, None)
     }
 
     /// A graph over rows that are already there.
-    pub fn from_parts(m: usize, layer0: Arena, upper: Arena, upper_rows: u32, entry: Option<EntryPoint>) -> Self {
-        assert_eq!((layer0.row_bytes(), upper.row_bytes()), (row_bytes(2 * m), row_bytes(m)));
+    pub fn from_parts(
+        m: usize,
+        code_bytes: usize,
+        layer0: Arena,
+        upper: Arena,
+        upper_rows: u32,
+        entry: Option<EntryPoint>,
+    ) -> Self {
+        assert_eq!((layer0.row_bytes(), upper.row_bytes()), (layer0_row_bytes(m, code_bytes), row_bytes(m)));
         let graph = Graph {
             m,
+            code_bytes,
             layer0,
             upper,
             upper_rows: AtomicU32::new(upper_rows),
@@ -70,6 +87,11 @@ impl Graph {
     /// `M`.
     pub fn m(&self) -> usize {
         self.m
+    }
+
+    /// Bytes of the codes of a layer-0 row.
+    pub fn code_bytes(&self) -> usize {
+        self.code_bytes
     }
 
     /// The most links of a node on a layer: `M_max0 = 2M` on layer 0, `M` above.
@@ -106,9 +128,13 @@ impl Graph {
         self.upper.reserve(next as usize + upper)?;
         for slot in slots {
             let level = law.level(slot);
-            self.row(slot, 0).lock().init(level, next);
+            let (row, codes) = self.coded_row(slot);
+            row.lock().init(level, next);
+            // SAFETY: the row begins with so many bytes, and nobody knows the slot yet. A cancelled add may have left
+            // codes there.
+            unsafe { std::ptr::write_bytes(codes, 0, self.code_bytes) };
             for upper in next..next + level as u32 {
-                self.words(&self.upper, upper).lock().init(level, NONE);
+                self.upper(upper).lock().init(level, NONE);
             }
             next += level as u32;
         }
@@ -120,16 +146,16 @@ impl Graph {
     #[inline]
     pub fn row(&self, slot: u32, layer: usize) -> Row<'_> {
         if layer == 0 {
-            return self.words(&self.layer0, slot);
+            return self.layer0(slot);
         }
-        let base = self.words(&self.layer0, slot);
+        let base = self.layer0(slot);
         debug_assert!(layer <= base.level() || self.mapped().is_some());
-        let row = self.words(&self.upper, base.upper().wrapping_add(layer as u32 - 1));
+        let row = self.upper(base.upper().wrapping_add(layer as u32 - 1));
         match self.mapped() {
             // A hostile snapshot may lead to a node that does not reach the layer, or to the row of another.
             Some(mapped) if layer > base.level() || row.level() != base.level() => {
                 mapped.refuse(slot, format_args!("it has no row of its own on layer {layer}, which links lead to"));
-                Self::over(mapped.blank(), self.upper.row_bytes())
+                Self::over(mapped.blank(), self.m)
             }
             _ => row,
         }
@@ -146,20 +172,41 @@ impl Graph {
     /// The row of that name.
     pub fn named_row(&self, name: RowName) -> Row<'_> {
         match name {
-            RowName::Layer0(slot) => self.words(&self.layer0, slot),
-            RowName::Upper(row) => self.words(&self.upper, row),
+            RowName::Layer0(slot) => self.layer0(slot),
+            RowName::Upper(row) => self.upper(row),
         }
     }
 
+    /// The layer-0 row of a slot.
     #[inline(always)]
-    fn words<'a>(&'a self, arena: &'a Arena, row: u32) -> Row<'a> {
-        let bytes = arena.row_bytes();
-        let address = match arena.mapped() {
+    fn layer0(&self, slot: u32) -> Row<'_> {
+        self.coded_row(slot).0
+    }
+
+    /// The upper row of that number.
+    #[inline(always)]
+    fn upper(&self, row: u32) -> Row<'_> {
+        Self::over(self.address(&self.upper, row, 0, self.m), self.m)
+    }
+
+    /// A layer-0 row and the codes of its edges. Codes may change while they are read, unless the row is locked; the
+    /// row's version tells.
+    #[inline(always)]
+    pub fn coded_row(&self, slot: u32) -> (Row<'_>, *mut u8) {
+        let address = self.address(&self.layer0, slot, self.code_bytes, 2 * self.m);
+        (Self::over(address.wrapping_add(self.code_bytes), 2 * self.m), address.cast_mut())
+    }
+
+    /// Where a row is; its links begin at byte `start`, and have room for `links`.
+    #[inline(always)]
+    fn address(&self, arena: &Arena, row: u32, start: usize, links: usize) -> *const u8 {
+        match arena.mapped() {
             None => arena.address(row).cast_const(),
             // Rows of a snapshot that was read were checked then; those of a map are as they are come to.
-            Some(rows) => rows.sound_row(row, |address| Self::over(address, bytes).check_stored(self.mapped_slots())),
-        };
-        Self::over(address, bytes)
+            Some(rows) => rows.sound_row(row, |address| {
+                Self::over(address.wrapping_add(start), links).check_stored(self.mapped_slots())
+            }),
+        }
     }
 
     fn mapped_slots(&self) -> u32 {
@@ -167,10 +214,26 @@ impl Graph {
     }
 
     #[inline(always)]
-    fn over<'a>(address: *const u8, bytes: usize) -> Row<'a> {
+    fn over<'a>(address: *const u8, links: usize) -> Row<'a> {
         // SAFETY: rows are 4-byte multiples in page-aligned chunks, reserved before their slot is known to anyone, and
-        // accessed only as atomics. AtomicU32 has the layout of u32. Those of a map and blank ones are only loaded.
-        Row::new(unsafe { std::slice::from_raw_parts(address.cast::<AtomicU32>(), bytes / 4) })
+        // their links accessed only as atomics. AtomicU32 has the layout of u32. Those of a map and blank ones are only
+        // loaded.
+        Row::new(unsafe { std::slice::from_raw_parts(address.cast::<AtomicU32>(), HEADER + links) })
+    }
+
+    /// Copies a row as snapshots hold it. Nobody writes it meanwhile.
+    pub fn copy_canonical(&self, name: RowName, out: &mut [u32]) {
+        let links = match name {
+            RowName::Layer0(slot) => {
+                let (codes, words) = out.split_at_mut(self.code_bytes / 4);
+                let from = self.coded_row(slot).1.cast::<u32>();
+                // SAFETY: the row begins with so many bytes, aligned as its links are; the caller excludes writers.
+                codes.copy_from_slice(unsafe { std::slice::from_raw_parts(from, codes.len()) });
+                words
+            }
+            RowName::Upper(_) => out,
+        };
+        self.named_row(name).copy_canonical(links);
     }
 
     /// Brings a layer-0 row towards the caches.

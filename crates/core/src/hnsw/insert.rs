@@ -1,10 +1,12 @@
 //! Algorithm 1, INSERT, for many threads at once.
 
 use super::adopt::{foster_homes, has_room};
+use super::ends::Ends;
 use super::graph::{EntryPoint, Graph};
 use super::pool::Candidate;
 use super::row::{LockedRow, PROTECTED, slot_of};
 use super::scratch::Scratch;
+use super::search_codes::search_codes;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
 use super::undo::{RowName, Undo};
@@ -51,6 +53,7 @@ impl Inserter<'_> {
         let scorer = self.vectors.scorer(&query);
         let highest = level.min(entry.level);
         let start = descend(self.graph, &scorer, entry, highest, scratch);
+        let coder = self.vectors.coder();
         scratch.pool.reset(self.ef_construction);
         scratch.pool.offer(start);
         let mut neighbors = vec![Vec::new(); level + 1];
@@ -59,12 +62,31 @@ impl Inserter<'_> {
         for layer in (0..=highest).rev() {
             let found: Vec<Candidate> = scratch.pool.candidates().to_vec();
             scratch.pool.reset(self.ef_construction);
-            for candidate in found {
-                scratch.visited.insert(candidate.slot());
-                scratch.pool.offer(candidate.unexpanded());
+            match coder.filter(|_| layer == 0) {
+                None => {
+                    found.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
+                    found.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
+                    search_layer(self.graph, &scorer, layer, None, scratch);
+                    scratch.visited.clear();
+                }
+                Some(coder) => {
+                    coder.prepare(&query, &mut scratch.rotated, &mut scratch.table);
+                    let table = std::mem::take(&mut scratch.table);
+                    scratch.measured.reset(self.ef_construction);
+                    let start = found[0];
+                    search_codes(
+                        self.graph,
+                        &scorer,
+                        &coder.estimator(&table),
+                        start,
+                        None,
+                        self.ef_construction,
+                        scratch,
+                    );
+                    std::mem::swap(&mut scratch.pool, &mut scratch.measured);
+                    scratch.table = table;
+                }
             }
-            search_layer(self.graph, &scorer, layer, None, scratch);
-            scratch.visited.clear();
             // SAFETY: nodes of the graph were written.
             neighbors[layer] = unsafe { select_neighbors(self.vectors, scratch.pool.candidates(), self.graph.m()) };
             if layer == 0 {
@@ -82,15 +104,21 @@ impl Inserter<'_> {
             Some(node) => self.chain(slot, node),
             None => {
                 // 3b. The node's own links first, then a protected edge that makes it reachable, then the links back.
+                let rotated = std::mem::take(&mut scratch.rotated);
+                let ends = Ends::new(self.vectors, &rotated, &neighbors[0]);
                 for (layer, neighbors) in neighbors.iter().enumerate() {
                     self.graph.row(slot, layer).lock().set_all(neighbors);
                 }
-                let parent = self.find_home(slot, &near);
+                for (place, &neighbor) in neighbors[0].iter().enumerate() {
+                    ends.write_out(self.graph, slot, place, neighbor);
+                }
+                let parent = self.find_home(slot, &near, &ends);
                 for (layer, neighbors) in neighbors.iter().enumerate() {
                     for &neighbor in neighbors.iter().filter(|&&n| layer > 0 || n != parent) {
-                        self.link_back(neighbor, slot, layer, &scorer, scratch);
+                        self.link_back(neighbor, slot, layer, &scorer, &ends, scratch);
                     }
                 }
+                scratch.rotated = rotated;
                 // 4. All links of the node are in: searches may start from it.
                 if top.is_some() {
                     self.graph.set_entry(Some(EntryPoint { slot, level }));
@@ -110,15 +138,15 @@ impl Inserter<'_> {
     }
 
     /// Finds the node that adopts `slot` and links the two by a protected edge. See [`super::adopt`].
-    fn find_home(&self, slot: u32, near: &[u32]) -> u32 {
+    fn find_home(&self, slot: u32, near: &[u32], ends: &Ends<'_>) -> u32 {
         foster_homes(self.graph, near)
-            .find(|&parent| self.adopt(parent, slot))
+            .find(|&parent| self.adopt(parent, slot, ends))
             .expect("the protected edges are a tree over all nodes, and a tree has leaves with room")
     }
 
     /// Adds protected edges parent → slot and slot → parent, unless the parent has no room. Nobody else knows `slot`
     /// until the parent's row names it.
-    fn adopt(&self, parent: u32, slot: u32) -> bool {
+    fn adopt(&self, parent: u32, slot: u32, ends: &Ends<'_>) -> bool {
         let mut links = vec![0; self.graph.capacity(0)];
         loop {
             let (degree, version) = self.graph.row(parent, 0).read_versioned(&mut links);
@@ -129,9 +157,10 @@ impl Inserter<'_> {
             let victim = (degree == self.graph.capacity(0)).then(|| self.farthest(parent, links));
             let own = self.graph.row(slot, 0).lock();
             let before = own.save();
-            protect(&own, parent);
+            let place = protect(&own, parent);
+            ends.write_out(self.graph, slot, place, parent);
             drop(own);
-            if self.change(parent, 0, version, |row| put(row, victim, slot | PROTECTED)) {
+            if self.change(parent, 0, version, victim, slot | PROTECTED, ends) {
                 return true;
             }
             self.graph.row(slot, 0).lock().restore(&before);
@@ -161,7 +190,15 @@ impl Inserter<'_> {
     /// Adds `slot` to the row of `node`. A full row gives up one link: the farthest of those that the new one occludes
     /// (Algorithm 4 seen from `node`), or the new one itself if one of the others occludes it, or else the farthest.
     /// That is one step of the heuristic instead of the whole of it: 2 * 2M distances instead of 2M² / 2.
-    fn link_back(&self, node: u32, slot: u32, layer: usize, scorer: &impl Scorer, scratch: &mut Scratch) {
+    fn link_back(
+        &self,
+        node: u32,
+        slot: u32,
+        layer: usize,
+        scorer: &impl Scorer,
+        ends: &Ends<'_>,
+        scratch: &mut Scratch,
+    ) {
         let capacity = self.graph.capacity(layer);
         loop {
             let (degree, version) = self.graph.row(node, layer).read_versioned(&mut scratch.links);
@@ -177,7 +214,7 @@ impl Inserter<'_> {
                     None => return,
                 }
             };
-            if self.change(node, layer, version, |row| put(row, victim, slot)) {
+            if self.change(node, layer, version, victim, slot, ends) {
                 return;
             }
         }
@@ -204,27 +241,32 @@ impl Inserter<'_> {
         }
     }
 
-    /// Changes a row if nobody did since it was read.
-    fn change(&self, node: u32, layer: usize, version: u32, change: impl FnOnce(&LockedRow<'_>)) -> bool {
+    /// Adds a link to a row, in the place of `victim` if there is one, unless somebody changed the row since it was read.
+    fn change(&self, node: u32, layer: usize, version: u32, victim: Option<usize>, link: u32, ends: &Ends<'_>) -> bool {
         let Some(row) = self.graph.row(node, layer).lock_if(version) else { return false };
         self.undo.note(self.graph.row_name(node, layer), &row);
-        change(&row);
+        let place = put(&row, victim, link);
+        if layer == 0 {
+            ends.write_in(self.graph, node, place);
+        }
         true
     }
 }
 
-/// Replaces link `victim`, or adds a link.
-fn put(row: &LockedRow<'_>, victim: Option<usize>, link: u32) {
+/// Replaces link `victim`, or adds a link; says at which place.
+fn put(row: &LockedRow<'_>, victim: Option<usize>, link: u32) -> usize {
     match victim {
-        Some(i) => row.set(i, link),
+        Some(i) => {
+            row.set(i, link);
+            i
+        }
         None => row.push(link),
     }
 }
 
-/// Marks the link to `parent` in an unpublished row as protected; adds it if it is not there.
-fn protect(row: &LockedRow<'_>, parent: u32) {
-    let links: Vec<u32> = row.links().collect();
-    let place = links.iter().position(|&link| slot_of(link) == parent);
+/// Marks the link to `parent` in an unpublished row as protected; adds it if it is not there. Says where it is.
+fn protect(row: &LockedRow<'_>, parent: u32) -> usize {
+    let place = row.links().position(|link| slot_of(link) == parent);
     // A row that is not yet published holds the M links of its choice, so there is room for one more.
-    put(row, place, parent | PROTECTED);
+    put(row, place, parent | PROTECTED)
 }

@@ -3,6 +3,7 @@
 use super::graph::Graph;
 use super::pool::Candidate;
 use super::scratch::Scratch;
+use super::search_codes::search_codes;
 use super::search_layer::{Stop, descend, search_layer};
 use crate::flat::Measure;
 use crate::types::Counters;
@@ -55,15 +56,29 @@ pub fn knn_search(
     let scorer = vectors.scorer(bytes);
     let start = descend(graph, &scorer, entry, 0, scratch);
     let stop = vectors.zero_score().and_then(|zero| Some(Stop { k, factor: graph.spread.factor(k, ef)?, zero }));
-    scratch.pool.reset(if stop.is_some() { WIDEN * ef } else { ef + ef / 2 });
-    scratch.visited.insert(start.slot());
-    scratch.pool.offer(start);
-    search_layer(graph, &scorer, 0, stop, scratch);
-    scratch.visited.clear();
-
+    let list = if stop.is_some() || vectors.coder().is_some() { WIDEN * ef } else { ef + ef / 2 };
     let margin = if vectors.walks_rounded() { RERANK_MARGIN } else { 0 };
+    let walked = match vectors.coder() {
+        None => {
+            scratch.pool.reset(list);
+            scratch.pool.offer(start);
+            scratch.visited.insert(start.slot());
+            search_layer(graph, &scorer, 0, stop, scratch);
+            scratch.visited.clear();
+            scratch.pool.candidates()
+        }
+        Some(coder) => {
+            scratch.measured.reset(if stop.is_some() { k + margin } else { list });
+            coder.prepare(bytes, &mut scratch.rotated, &mut scratch.table);
+            let table = std::mem::take(&mut scratch.table);
+            search_codes(graph, &scorer, &coder.estimator(&table), start, stop, list, scratch);
+            scratch.table = table;
+            scratch.measured.candidates()
+        }
+    };
+
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = scratch.pool.candidates().iter().map(|c| c.slot()).filter(|&slot| slot < visible);
+    let candidates = walked.iter().map(|c| c.slot()).filter(|&slot| slot < visible);
     for slot in candidates.take(k + margin) {
         // SAFETY: slots in the graph were written before they were linked.
         found.nearest.push((measure.distance(unsafe { vectors.plane(slot) }), slot));
@@ -102,5 +117,6 @@ fn counters(scratch: &Scratch, reranked: usize) -> Counters {
         hops_per_layer: scratch.hops.clone(),
         evaluations_per_layer: scratch.evaluations.clone(),
         reranked: reranked as u32,
+        estimates: scratch.estimates,
     }
 }

@@ -13,6 +13,9 @@
 //! vectors ([`graph`]), and an undo log that makes a batch all or nothing ([`undo`]).
 
 mod adopt;
+mod code_row;
+mod ends;
+mod frontier;
 mod graph;
 mod insert;
 mod knn_search;
@@ -20,6 +23,7 @@ mod levels;
 mod pool;
 mod row;
 mod scratch;
+mod search_codes;
 mod search_layer;
 mod select_neighbors;
 mod spread;
@@ -27,7 +31,7 @@ mod undo;
 mod verify;
 
 pub use adopt::most_protected;
-pub use graph::{EntryPoint, Graph, row_bytes};
+pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, Query, knn_search};
 pub use levels::{LevelLaw, MAX_LEVEL};

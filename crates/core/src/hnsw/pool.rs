@@ -88,6 +88,15 @@ impl Pool {
         self.candidates[self.cursor..].iter().find(|c| c.0 & EXPANDED == 0).map(|c| c.slot())
     }
 
+    /// The score below which a candidate would stay.
+    #[inline]
+    pub fn bound(&self) -> f32 {
+        match self.candidates.last() {
+            Some(worst) if self.candidates.len() == self.ef => worst.score(),
+            _ => f32::INFINITY,
+        }
+    }
+
     /// The candidates, nearest first.
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates

@@ -128,6 +128,13 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether nobody has changed the row since it had this version. To be asked after what was read beside the links.
+    #[inline(always)]
+    pub fn is_at(self, version: u32) -> bool {
+        fence(Ordering::Acquire);
+        self.0[0].load(Ordering::Relaxed) == version
+    }
+
     /// Takes the row's lock.
     pub fn lock(self) -> LockedRow<'a> {
         let mut spins = 0u32;
@@ -179,12 +186,13 @@ impl LockedRow<'_> {
         self.row.0[HEADER + i].store(link, Ordering::Relaxed);
     }
 
-    /// Adds a link; there is room.
-    pub fn push(&self, link: u32) {
+    /// Adds a link, and says at which place; there is room.
+    pub fn push(&self, link: u32) -> usize {
         let degree = self.row.degree();
         assert!(degree < self.row.capacity(), "push into a full row");
         self.set(degree, link);
         self.set_header(degree + 1, self.row.level());
+        degree
     }
 
     /// Makes the row that of a new node without links.

@@ -1,7 +1,9 @@
 //! What one thread needs for a search or an insertion, kept between calls so that neither allocates.
 
+use super::frontier::Frontier;
 use super::pool::Pool;
 use super::row::slot_of;
+use vicinal_kernels::edges::Table;
 
 /// Buffers of one search or insertion.
 #[derive(Debug, Default)]
@@ -20,6 +22,12 @@ pub struct Scratch {
     /// Hops and evaluations by layer.
     pub(super) hops: Vec<u32>,
     pub(super) evaluations: Vec<u32>,
+    /// What is needed where edges have codes.
+    pub(super) frontier: Frontier,
+    pub(super) measured: Pool,
+    pub(super) rotated: Vec<f32>,
+    pub(super) table: Table,
+    pub(super) estimates: u32,
 }
 
 impl Scratch {
@@ -29,6 +37,7 @@ impl Scratch {
         self.links.resize(links, 0);
         self.batch.resize(links.max(1), 0);
         self.scores.resize(links.max(1), 0.0);
+        self.estimates = 0;
         self.hops.clear();
         self.evaluations.clear();
     }
@@ -57,6 +66,12 @@ impl Visited {
         if self.bits.len() * 64 < slots {
             self.bits.resize(slots.div_ceil(64), 0);
         }
+    }
+
+    /// Whether a slot is in the set. Those beyond its room are.
+    #[inline(always)]
+    pub fn contains(&self, slot: u32) -> bool {
+        self.bits.get(slot as usize / 64).is_none_or(|word| word >> (slot % 64) & 1 == 1)
     }
 
     /// Adds a slot; says whether it was new. Slots beyond the set's room are never new: they came after the search

@@ -19,8 +19,10 @@ pub struct Stop {
 }
 
 impl Stop {
-    fn at(self, candidate: Candidate, pool: &[Candidate]) -> bool {
-        pool.get(self.k - 1).is_some_and(|kth| candidate.score() - self.zero > self.factor * (kth.score() - self.zero))
+    /// The score beyond which candidates are not worth a hop, by the nearest found so far.
+    #[inline]
+    pub(super) fn bound(self, found: &[Candidate]) -> f32 {
+        found.get(self.k - 1).map_or(f32::INFINITY, |kth| self.zero + self.factor * (kth.score() - self.zero))
     }
 }
 
@@ -29,7 +31,7 @@ impl Stop {
 pub fn search_layer(graph: &Graph, scorer: &impl Scorer, layer: usize, stop: Option<Stop>, scratch: &mut Scratch) {
     let (mut hops, mut evaluations) = (0, 0);
     while let Some(candidate) = scratch.pool.pop() {
-        if stop.is_some_and(|stop| stop.at(candidate, scratch.pool.candidates())) {
+        if stop.is_some_and(|stop| candidate.score() > stop.bound(scratch.pool.candidates())) {
             break;
         }
         let node = candidate.slot();

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::code_row::code_row;
 use super::graph::{EntryPoint, Graph};
 use super::row::LockedRow;
+use crate::vectors::Vectors;
 
 /// A graph's state before a batch.
 pub struct Undo {
@@ -58,9 +60,12 @@ impl Undo {
     }
 
     /// Puts every row back. Nobody reads or writes the graph meanwhile.
-    pub fn roll_back(self, graph: &Graph) {
+    pub fn roll_back(self, graph: &Graph, vectors: &Vectors) {
         for (name, words) in self.log.into_inner() {
             graph.named_row(name).lock().restore(&words);
+            if let RowName::Layer0(slot) = name {
+                code_row(graph, vectors, slot);
+            }
         }
         graph.truncate_upper(self.upper_rows);
         graph.set_entry(self.entry);

@@ -1,7 +1,9 @@
 //! What must hold of a graph, found by walking all of it.
 
+use super::code_row::codes_are_right;
 use super::graph::Graph;
 use super::row::{NONE, PROTECTED, slot_of};
+use crate::vectors::Vectors;
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +35,9 @@ impl Report {
 
 /// Walks layer 0 from the entry point over the links that search uses, and checks each row: links in range, none to
 /// itself, none twice, degrees within `M_max`, levels that fit, protected edges in both directions.
-pub fn verify(graph: &Graph, slots: u32) -> Report {
+///
+/// Where edges have codes, those must be the codes of the row's edges.
+pub fn verify(graph: &Graph, vectors: &Vectors, slots: u32) -> Report {
     let mut report = Report::default();
     let Some(entry) = graph.entry() else {
         report.unreachable = (0..slots).collect();
@@ -57,6 +61,9 @@ pub fn verify(graph: &Graph, slots: u32) -> Report {
         }
         let degree = graph.row(node, 0).read(&mut links);
         let twin = Some(graph.row(node, 0).twin()).filter(|&twin| twin != NONE);
+        if !codes_are_right(graph, vectors, node) {
+            report.complain(|| format!("slot {node}: its edges have codes of others"));
+        }
         for slot in links[..degree].iter().map(|&link| slot_of(link)).chain(twin) {
             if !std::mem::replace(&mut reached[slot as usize], true) {
                 stack.push(slot);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::blocks::{BLOCK, Layout, SUMS_PER_BLOCK, sum};
 use crate::error::{Error, Result};
 use crate::flat::Space;
-use crate::hnsw::{EntryPoint, MAX_LEVEL, Spread, row_bytes};
+use crate::hnsw::{EntryPoint, MAX_LEVEL, Spread, layer0_row_bytes, row_bytes};
 use crate::types::{Dtype, MAX_SLOTS, Metric, Params};
 
 /// First bytes of every snapshot. The high bit of the first one and the line ends tell of a file that went through a
@@ -62,7 +62,7 @@ impl Header {
         if metric == Metric::Cosine {
             layout.push(AUX, slots, 4);
         }
-        layout.push(LINKS, slots, row_bytes(2 * m));
+        layout.push(LINKS, slots, layer0_row_bytes(m, self.params.code_bytes()));
         layout.push(UPPER, u64::from(self.upper_rows), row_bytes(m));
         if self.ids {
             layout.push(IDS, slots, 8);
@@ -80,7 +80,7 @@ impl Header {
 
     /// The first block of the file.
     pub fn encode(&self) -> [u8; BLOCK] {
-        let Params { dim, metric, dtype, m, ef_construction, seed, level_p } = self.params;
+        let Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout: rows } = self.params;
         let layout = self.layout();
         let mut block = Block([0; BLOCK]);
         block.put(0, &MAGIC);
@@ -100,6 +100,7 @@ impl Header {
         block.put(96, &(layout.sections.len() as u32).to_le_bytes());
         block.put(104, &self.spread.0.to_le_bytes());
         block.put(112, &self.spread.1.to_le_bytes());
+        block.put(120, rows.as_str().as_bytes());
         for (i, section) in layout.sections.iter().enumerate() {
             let at = TABLE + i * ENTRY;
             block.put(at, section.name.as_bytes());
@@ -186,6 +187,7 @@ impl Block {
             ef_construction: self.u32(56) as usize,
             seed: u64::from_le_bytes(self.array(64)),
             level_p: (level_p.to_bits() != 0).then_some(level_p),
+            layout: self.name::<8>(120).parse().map_err(refused)?,
         };
         params.check().map_err(refused)?;
         let (slots, upper_rows) = (self.u32(60), self.u32(80));

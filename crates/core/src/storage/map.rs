@@ -31,9 +31,10 @@ pub fn open(path: &Path) -> Result<Index> {
     let arena = |name| layout.find(name).map(|section| Arena::over(MappedRows::new(&mapped, section)));
 
     let walk = Arena::over(rows(WALK).with_soundness());
-    let vectors = Vectors::from_parts(header.space(), walk, arena(LO), arena(AUX));
+    let vectors = Vectors::from_parts(header.space(), walk, arena(LO), arena(AUX)).with_layout(&header.params);
     let [links, upper] = [LINKS, UPPER].map(|name| Arena::over(rows(name).with_soundness()));
-    let mut graph = Graph::from_parts(header.params.m, links, upper, header.upper_rows, header.entry);
+    let mut graph =
+        Graph::from_parts(header.params.m, header.params.code_bytes(), links, upper, header.upper_rows, header.entry);
     graph.spread = Spread::from_parts(header.spread);
     let ids = match (arena(IDS), arena(ORDER)) {
         (Some(by_slot), Some(order)) => Ids::mapped(by_slot, order),

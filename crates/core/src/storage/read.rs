@@ -43,9 +43,15 @@ pub fn open(path: &Path) -> Result<Index> {
     let required = |name| reader.arena(layout.section(name));
 
     let space = header.space();
-    let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?);
-    let mut graph =
-        Graph::from_parts(header.params.m, required(LINKS)?, required(UPPER)?, header.upper_rows, header.entry);
+    let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?).with_layout(&header.params);
+    let mut graph = Graph::from_parts(
+        header.params.m,
+        header.params.code_bytes(),
+        required(LINKS)?,
+        required(UPPER)?,
+        header.upper_rows,
+        header.entry,
+    );
     graph.spread = Spread::from_parts(header.spread);
     let ids = match (arena(IDS)?, arena(ORDER)?) {
         (Some(by_slot), Some(order)) => {

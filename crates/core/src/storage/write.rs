@@ -123,10 +123,10 @@ fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
         }
     }
     let mut put_rows = |arena: &Arena, names: &mut dyn Iterator<Item = RowName>| {
-        let mut words = vec![0; arena.row_bytes() / 4];
+        let mut row = vec![0u32; arena.row_bytes() / 4];
         for name in names {
-            index.graph.named_row(name).copy_canonical(&mut words);
-            out.put(bytemuck::cast_slice(&words))?;
+            index.graph.copy_canonical(name, &mut row);
+            out.put(bytemuck::cast_slice(&row))?;
         }
         out.end_section()
     };

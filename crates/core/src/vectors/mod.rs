@@ -1,11 +1,13 @@
 //! Slot → stored code → [`Scorer`]: the graph asks for distances, it never computes one.
 
 mod check;
+mod edges;
 mod planes;
 mod scorer;
 mod store;
 
 pub use check::{check_queries, check_rows};
+pub use edges::{EdgeCoder, Estimator};
 pub use planes::{join_f32, split_f32};
 pub use scorer::{CodeScorer, Scorer};
 pub use store::Vectors;

@@ -14,12 +14,11 @@ pub trait Scorer {
     /// The score of each slot. The slots were written.
     fn score(&self, slots: &[u32], out: &mut [f32]);
 
+    /// Brings the row of a slot towards the caches.
+    fn prefetch(&self, slot: u32);
+
     /// The score of one slot.
-    fn score_one(&self, slot: u32) -> f32 {
-        let mut out = [0.0];
-        self.score(&[slot], &mut out);
-        out[0]
-    }
+    fn score_one(&self, slot: u32) -> f32;
 }
 
 /// From a kernel's raw value to a score.
@@ -61,6 +60,20 @@ impl<'a> CodeScorer<'a> {
 }
 
 impl Scorer for CodeScorer<'_> {
+    #[inline(always)]
+    fn prefetch(&self, slot: u32) {
+        vicinal_kernels::prefetch(self.rows.address(slot), self.rows.row_bytes());
+    }
+
+    #[inline]
+    fn score_one(&self, slot: u32) -> f32 {
+        let (address, mut out) = (self.rows.row(slot).cast_const(), [0.0]);
+        // SAFETY: the address is of a written row with `len` elements, as is the query.
+        unsafe { (self.kernel)(self.query.as_ptr(), &address, 1, self.len, out.as_mut_ptr()) };
+        self.adjust(&[slot], &mut out);
+        out[0]
+    }
+
     #[inline]
     fn score(&self, slots: &[u32], out: &mut [f32]) {
         let mut addresses = [std::ptr::null::<u8>(); BATCH];

@@ -4,13 +4,14 @@ use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
 
 use super::check::check_row;
+use super::edges::EdgeCoder;
 use super::planes::{join_f32, split_f32};
 use super::scorer::{Adjust, CodeScorer};
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::flat::{Block, Plane, Space};
 use crate::run::Run;
-use crate::types::{Dtype, Metric};
+use crate::types::{Dtype, Layout, Metric, Params};
 
 /// Stored rows, each written once and immutable from then on.
 pub struct Vectors {
@@ -23,6 +24,8 @@ pub struct Vectors {
     lo: Option<Arena>,
     /// One f32 a row under cosine: 1 / norm.
     aux: Option<Arena>,
+    /// What codes the edges between the vectors, in the fast layout.
+    coder: Option<EdgeCoder>,
 }
 
 impl Vectors {
@@ -37,13 +40,37 @@ impl Vectors {
             walk: Arena::new(if split { row_bytes / 2 } else { row_bytes }),
             lo: split.then(|| Arena::new(row_bytes / 2)),
             aux: (metric == Metric::Cosine).then(|| Arena::new(4)),
+            coder: None,
         }
+    }
+
+    /// The same vectors, with what codes the edges between them if the layout asks for it.
+    pub fn with_layout(self, params: &Params) -> Self {
+        let Params { dim, metric, dtype, seed, layout, .. } = *params;
+        Vectors { coder: (layout == Layout::Fast).then(|| EdgeCoder::new(dim, metric, dtype, seed)), ..self }
+    }
+
+    /// What codes the edges between the vectors, in the fast layout.
+    pub fn coder(&self) -> Option<&EdgeCoder> {
+        self.coder.as_ref()
+    }
+
+    /// A stored vector as [`EdgeCoder::write`] takes it.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn rotated(&self, coder: &EdgeCoder, slot: u32) -> Vec<f32> {
+        let (mut query, mut rotated) = (Vec::new(), Vec::new());
+        // SAFETY: the caller's promise.
+        unsafe { self.read_query(slot, &mut query) };
+        coder.rotate(&query, &mut rotated);
+        rotated
     }
 
     /// A store of rows that are already there; see [`Vectors::arenas`].
     pub fn from_parts(space: Space, walk: Arena, lo: Option<Arena>, aux: Option<Arena>) -> Self {
         let Space { dim, metric, dtype } = space;
-        Vectors { dim, metric, dtype, walk, lo, aux }
+        Vectors { dim, metric, dtype, walk, lo, aux, coder: None }
     }
 
     /// The arenas by name, for snapshots and for counting bytes: walk plane, lo plane, aux.
@@ -267,7 +294,7 @@ impl Vectors {
     }
 }
 
-fn squared_norm(dtype: Dtype, row: &[u8]) -> f64 {
+pub(super) fn squared_norm(dtype: Dtype, row: &[u8]) -> f64 {
     let square = |x: f32| f64::from(x) * f64::from(x);
     match dtype {
         Dtype::F32 => row.chunks_exact(4).map(|b| square(pod_read_unaligned(b))).sum(),

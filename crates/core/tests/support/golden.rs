@@ -18,7 +18,7 @@ pub fn golden_cases() -> Vec<(String, Case)> {
         .into_iter()
         .enumerate()
         .filter(|(_, case)| !matches!(case.metric, Metric::SqEuclidean))
-        .map(|(i, case)| (format!("{}-{}", case.metric.as_str(), case.dtype.as_str()), case, i))
+        .map(|(i, case)| ([case.metric.as_str(), case.dtype.as_str(), case.layout.as_str()].join("-"), case, i))
         .map(|(name, case, i)| (name, Case { dim: 5 + i, rows: 50, seed: i as u64, ids: i % 2 == 0, ..case }))
         .collect();
     golden.push(("empty".into(), Case { rows: 0, ..golden[0].1 }));
@@ -27,21 +27,22 @@ pub fn golden_cases() -> Vec<(String, Case)> {
 
 /// Everything that an index says, in words: it must be the same for ever.
 pub fn describe(index: &Index) -> String {
-    let Params { dim, metric, dtype, m, ef_construction, seed, level_p } = *index.params();
+    let Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout } = *index.params();
     let ids = index.ids().unwrap();
     let report = index.verify(&one_thread()).unwrap();
     assert!(report.ok(), "{report:?}");
     let mut text = format!(
-        "{} {} dim {dim} M {m} ef_construction {ef_construction} seed {seed} level_p {level_p:?}\n",
+        "{} {} {} dim {dim} M {m} ef_construction {ef_construction} seed {seed} level_p {level_p:?}\n",
         metric.as_str(),
-        dtype.as_str()
+        dtype.as_str(),
+        layout.as_str()
     );
     let stats = index.stats().unwrap();
     writeln!(text, "nodes {:?} degrees {:?}", stats.nodes_per_layer, stats.degree_histogram).unwrap();
     writeln!(text, "entry {:?} links {} duplicates {}", stats.entry_point, report.links, report.duplicates).unwrap();
     writeln!(text, "ids {ids:?}").unwrap();
     writeln!(text, "vectors {:08x}", crc32c::crc32c(&index.get(&ids).unwrap())).unwrap();
-    let queries = queries(&Case { dim, metric, dtype, rows: 0, seed: 77, ids: false });
+    let queries = queries(&Case { dim, metric, dtype, layout, rows: 0, seed: 77, ids: false });
     let hits = index.search_exact(matrix(&queries, QUERIES), 5, false, &one_thread()).unwrap();
     for (ids, distances) in hits.ids.chunks(5).zip(hits.distances.chunks(5)) {
         writeln!(text, "nearest {ids:?} at {distances:?}").unwrap();

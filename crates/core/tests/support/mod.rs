@@ -9,13 +9,16 @@ pub mod golden;
 use std::collections::HashSet;
 
 use half::{bf16, f16};
-use vicinal_core::{Counters, Dtype, Error, Index, Matrix, Metric, Params, Run, SearchOptions, check_metric, knn};
+use vicinal_core::{
+    Counters, Dtype, Error, Index, Layout, Matrix, Metric, Params, Run, SearchOptions, check_metric, knn,
+};
 
 /// An index to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     pub metric: Metric,
     pub dtype: Dtype,
+    pub layout: Layout,
     pub dim: usize,
     pub rows: usize,
     pub seed: u64,
@@ -23,11 +26,13 @@ pub struct Case {
     pub ids: bool,
 }
 
-/// One case for each metric and dtype that go together.
+/// One case for each metric, dtype and layout that go together.
 pub fn cases() -> Vec<Case> {
     let all = Metric::ALL.iter().flat_map(|&metric| Dtype::ALL.iter().map(move |&dtype| (metric, dtype)));
     all.filter(|&(metric, dtype)| check_metric(metric, dtype).is_ok())
-        .map(|(metric, dtype)| Case { metric, dtype, dim: 6, rows: 12, seed: 0, ids: false })
+        .flat_map(|(metric, dtype)| Layout::ALL.iter().map(move |&layout| (metric, dtype, layout)))
+        .filter(|&(_, dtype, layout)| layout == Layout::Compact || dtype != Dtype::Bits)
+        .map(|(metric, dtype, layout)| Case { metric, dtype, layout, dim: 6, rows: 12, seed: 0, ids: false })
         .collect()
 }
 
@@ -122,8 +127,9 @@ pub fn ids(case: &Case) -> Option<Vec<i64>> {
 }
 
 pub fn build(case: &Case) -> Index {
-    let Case { dim, metric, dtype, seed, .. } = *case;
-    let index = Index::new(Params { dim, metric, dtype, m: 4, ef_construction: 30, seed, level_p: None }).unwrap();
+    let Case { dim, metric, dtype, layout, seed, .. } = *case;
+    let params = Params { dim, metric, dtype, m: 4, ef_construction: 30, seed, level_p: None, layout };
+    let index = Index::new(params).unwrap();
     index.add(matrix(&rows(case), case.rows), ids(case).as_deref(), &one_thread()).unwrap();
     index
 }

@@ -92,7 +92,7 @@ class VicinalKnn(Vicinal):
 
 def means(counters: Any) -> dict[str, float]:
     """Return the mean per query of what a search counts."""
-    names = ("distance_evaluations", "hops", "reranked")
+    names = ("distance_evaluations", "estimates", "hops", "reranked")
     return {
         name: float(np.mean(getattr(counters, name))) for name in names if hasattr(counters, name)
     }
