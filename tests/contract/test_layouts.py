@@ -102,6 +102,29 @@ def test_a_fast_index_comes_back_from_its_file(
         assert back.verify().ok
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_query_is_answered_alike_in_whatever_company(
+    rng: np.random.Generator, layout: str
+) -> None:
+    """Queries of a batch take turns hop by hop; none may notice."""
+    X = clustered(rng, 3_000, 32)
+    index = vicinal.Index(32, layout=layout)
+    index.add(X)
+    Q = clustered(rng, 23, 32)
+    alone = [index.search(q, k=5, ef_search=20, counters=True) for q in Q]
+    for size in (2, 3, 4, 5, 8, 23):
+        for threads in (1, 3):
+            found = index.search(Q[:size], k=5, ef_search=20, counters=True, threads=threads)
+            assert found.counters is not None
+            for i in range(size):
+                one = alone[i].counters
+                assert one is not None
+                assert np.array_equal(found.ids[i], alone[i].ids)
+                assert np.array_equal(found.distances[i], alone[i].distances)
+                assert np.asarray(found.counters.hops)[i] == one.hops
+                assert np.asarray(found.counters.estimates)[i] == one.estimates
+
+
 def test_data_that_drifts_is_found_as_well(rng: np.random.Generator) -> None:
     """Codes are of edges alone, so nothing is learned from the first rows that later ones break."""
     index = vicinal.Index(64, layout="fast")

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use vicinal_kernels::tile::{Unit, unit};
 
 use crate::error::{Error, Result};
+use crate::hits;
 use crate::run::Run;
 use crate::types::{Counters, Dtype, Hits, MAX_DIM, Matrix, Metric, check_metric};
 use crate::vectors::{check_queries, check_rows};
@@ -121,44 +122,21 @@ fn search_on(
     counters: bool,
     run: &Run,
 ) -> Result<Hits> {
-    if k == 0 {
-        return Err(Error::invalid("k must be at least 1"));
-    }
+    let mut hits = hits::room(queries.rows, k, counters)?;
+    let outputs = hits::outputs(&mut hits)?;
     let rows: usize = blocks.iter().map(|block| block.rows).sum();
-    let found = k.min(rows);
-    let length =
-        queries.rows.checked_mul(k).ok_or_else(|| Error::OutOfMemory(format!("{} x {k} hits", queries.rows)))?;
-    let mut ids = Vec::new();
-    let mut distances = Vec::new();
-    ids.try_reserve_exact(length)
-        .and_then(|()| distances.try_reserve_exact(length))
-        .map_err(|e| Error::OutOfMemory(format!("{} queries x {k} hits: {e}", queries.rows)))?;
-    ids.resize(length, -1);
-    distances.resize(length, f32::INFINITY);
-
-    let mut reranked = vec![0; queries.rows];
-    {
-        let outputs = ids.chunks_mut(k).zip(distances.chunks_mut(k)).zip(&mut reranked);
-        let outputs: Vec<_> = outputs.map(Mutex::new).collect();
-        let write = |query: usize, nearest: Nearest, measured: u32| {
-            let mut output = outputs[query].lock();
-            let ((ids, distances), reranked) = &mut *output;
-            **reranked = measured;
-            for ((id, distance), (d, slot)) in ids.iter_mut().zip(distances.iter_mut()).zip(nearest.into_sorted()) {
-                (*id, *distance) = (i64::from(slot), d);
-            }
-        };
-        if rows > 0 {
-            search_all(unit, blocks, rows, space, queries, found, run, &write)?;
-        } else {
-            run.advance(queries.rows as u64);
-        }
+    let write = |query: usize, nearest: Nearest, reranked: u32| {
+        let nearest = nearest.into_sorted().map(|(distance, slot)| (i64::from(slot), distance));
+        let cost = Counters { distance_evaluations: rows as u64, reranked, ..Counters::default() };
+        outputs[query].lock().write(nearest, &cost, run)
+    };
+    if rows > 0 {
+        search_all(unit, blocks, rows, space, queries, k.min(rows), run, &write)?;
+    } else {
+        run.for_each(queries.rows, 1, || (), |(), query| write(query, Nearest::new(1), 0))?;
     }
-    let counters = counters.then(|| {
-        let cost = |&reranked| Counters { distance_evaluations: rows as u64, reranked, ..Counters::default() };
-        reranked.iter().map(cost).collect()
-    });
-    Ok(Hits { ids, distances, counts: vec![found as u32; queries.rows], k, counters })
+    drop(outputs);
+    Ok(hits)
 }
 
 /// Fewer rows than this for each range are not worth a range of their own.
@@ -176,7 +154,7 @@ fn search_all(
     queries: Matrix<'_>,
     k: usize,
     run: &Run,
-    write: &(impl Fn(usize, Nearest, u32) + Sync),
+    write: &(impl Fn(usize, Nearest, u32) -> Result<()> + Sync),
 ) -> Result<()> {
     let scan = Scan::new(unit, blocks, space, queries, k);
     let threads = run.threads_for(usize::MAX);
@@ -213,8 +191,7 @@ fn search_all(
                 let (i, q) = (place / block, place % block);
                 let parts = (0..ranges).filter_map(|r| partials[i * ranges + r].lock()[q].take());
                 let (nearest, measured) = scan.finish(first_query(i) + q, parts);
-                write(first_query(i) + q, nearest, measured);
-                Ok(())
+                write(first_query(i) + q, nearest, measured)
             },
         )?;
         first_block += round;

@@ -57,7 +57,7 @@ impl Nearest {
     }
 
     /// Distances and slots, nearest first.
-    pub fn into_sorted(self) -> impl Iterator<Item = (f32, u32)> {
+    pub fn into_sorted(self) -> impl ExactSizeIterator<Item = (f32, u32)> {
         self.heap.into_sorted_vec().into_iter().map(|found| (found.distance, found.slot))
     }
 }

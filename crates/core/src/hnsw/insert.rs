@@ -6,7 +6,7 @@ use super::graph::{EntryPoint, Graph};
 use super::pool::Candidate;
 use super::row::{LockedRow, PROTECTED, slot_of};
 use super::scratch::Scratch;
-use super::search_codes::search_codes;
+use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
 use super::undo::{RowName, Undo};
@@ -71,20 +71,10 @@ impl Inserter<'_> {
                 }
                 Some(coder) => {
                     coder.prepare(&query, &mut scratch.rotated, &mut scratch.table);
-                    let table = std::mem::take(&mut scratch.table);
                     scratch.measured.reset(self.ef_construction);
-                    let start = found[0];
-                    search_codes(
-                        self.graph,
-                        &scorer,
-                        &coder.estimator(&table),
-                        start,
-                        None,
-                        self.ef_construction,
-                        scratch,
-                    );
+                    let most = self.ef_construction;
+                    CodeWalk::new(self.graph, &scorer, coder, found[0], None, most, scratch).finish(scratch);
                     std::mem::swap(&mut scratch.pool, &mut scratch.measured);
-                    scratch.table = table;
                 }
             }
             // SAFETY: nodes of the graph were written.

@@ -3,11 +3,11 @@
 use super::graph::Graph;
 use super::pool::Candidate;
 use super::scratch::Scratch;
-use super::search_codes::search_codes;
+use super::search_codes::CodeWalk;
 use super::search_layer::{Stop, descend, search_layer};
 use crate::flat::Measure;
 use crate::types::Counters;
-use crate::vectors::Vectors;
+use crate::vectors::{CodeScorer, Vectors};
 
 /// Candidates beyond `k` that are measured again where the walk reads rounded rows: rounding moves a neighbour by a
 /// rank or two, rarely by more.
@@ -39,47 +39,85 @@ pub struct Query<'a> {
     pub visible: u32,
 }
 
-/// The `k` nearest of a query among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer 0,
-/// then the nearest candidates measured from their full rows.
-pub fn knn_search(
-    graph: &Graph,
-    vectors: &Vectors,
-    query: Query<'_>,
+/// Queries whose walks take turns: while the row that one wants comes from memory, the others hop. More of them push
+/// each other's rows out of the caches again.
+pub const INTERLEAVED: usize = 4;
+
+/// The `k` nearest of each query among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer
+/// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers of
+/// its own.
+pub fn knn_search(graph: &Graph, vectors: &Vectors, queries: &[Query<'_>], slots: usize, lanes: &mut [Lane]) {
+    let mut walks: [Option<CodeWalk<'_, CodeScorer<'_>>>; INTERLEAVED] = [const { None }; INTERLEAVED];
+    for ((walk, query), lane) in walks.iter_mut().zip(queries).zip(lanes.iter_mut()) {
+        *walk = begin(graph, vectors, *query, slots, &mut lane.scratch);
+    }
+    let mut walking = walks.iter().flatten().count();
+    while walking > 0 {
+        for (walk, lane) in walks.iter_mut().zip(lanes.iter_mut()) {
+            if walk.as_mut().is_some_and(|walk| !walk.hop(&mut lane.scratch)) {
+                walk.take().into_iter().for_each(|walk| walk.end(&mut lane.scratch));
+                walking -= 1;
+            }
+        }
+    }
+    for (query, lane) in queries.iter().zip(lanes) {
+        finish(graph, vectors, *query, lane);
+    }
+}
+
+/// What one of several searches at a time needs.
+#[derive(Debug, Default)]
+pub struct Lane {
+    /// Its buffers.
+    pub scratch: Scratch,
+    /// What it found.
+    pub found: Found,
+}
+
+/// Searches as far as layer 0, and that too where edges have no codes. Where they have, the walk is still to be made.
+fn begin<'a>(
+    graph: &'a Graph,
+    vectors: &'a Vectors,
+    query: Query<'a>,
     slots: usize,
     scratch: &mut Scratch,
-    found: &mut Found,
-) {
+) -> Option<CodeWalk<'a, CodeScorer<'a>>> {
     let Query { bytes, k, ef, visible } = query;
-    found.nearest.clear();
     scratch.prepare(slots, graph.capacity(0));
-    let Some(entry) = graph.entry() else { return };
-    let scorer = vectors.scorer(bytes);
-    let start = descend(graph, &scorer, entry, 0, scratch);
     let stop = vectors.zero_score().and_then(|zero| Some(Stop { k, factor: graph.spread.factor(k, ef)?, zero }));
     let list = if stop.is_some() || vectors.coder().is_some() { WIDEN * ef } else { ef + ef / 2 };
-    let margin = if vectors.walks_rounded() { RERANK_MARGIN } else { 0 };
-    let walked = match vectors.coder() {
-        None => {
-            scratch.pool.reset(list);
-            scratch.pool.offer(start);
-            scratch.visited.insert(start.slot());
-            search_layer(graph, &scorer, 0, stop, scratch);
-            scratch.visited.clear();
-            scratch.pool.candidates()
-        }
-        Some(coder) => {
-            scratch.measured.reset(if stop.is_some() { k + margin } else { list });
-            coder.prepare(bytes, &mut scratch.rotated, &mut scratch.table);
-            let table = std::mem::take(&mut scratch.table);
-            search_codes(graph, &scorer, &coder.estimator(&table), start, stop, list, scratch);
-            scratch.table = table;
-            scratch.measured.candidates()
-        }
+    scratch.pool.reset(list);
+    // What is found of an add under way takes places from what may be answered.
+    let hidden = slots.saturating_sub(visible as usize).min(ef);
+    scratch.measured.reset(if stop.is_some() { k + margin(vectors) + hidden } else { list });
+    let entry = graph.entry()?;
+    let scorer = vectors.scorer(bytes);
+    let start = descend(graph, &scorer, entry, 0, scratch);
+    let Some(coder) = vectors.coder() else {
+        scratch.pool.offer(start);
+        scratch.visited.insert(start.slot());
+        search_layer(graph, &scorer, 0, stop, scratch);
+        scratch.visited.clear();
+        return None;
     };
+    coder.prepare(bytes, &mut scratch.rotated, &mut scratch.table);
+    Some(CodeWalk::new(graph, scorer, coder, start, stop, list, scratch))
+}
 
+/// How many candidates beyond `k` are measured from their full rows.
+fn margin(vectors: &Vectors) -> usize {
+    if vectors.walks_rounded() { RERANK_MARGIN } else { 0 }
+}
+
+/// Measures what was found on layer 0 from the full rows.
+fn finish(graph: &Graph, vectors: &Vectors, query: Query<'_>, lane: &mut Lane) {
+    let Query { bytes, k, visible, .. } = query;
+    let Lane { scratch, found } = lane;
+    found.nearest.clear();
+    let walked = if vectors.coder().is_some() { &scratch.measured } else { &scratch.pool };
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked.iter().map(|c| c.slot()).filter(|&slot| slot < visible);
-    for slot in candidates.take(k + margin) {
+    let candidates = walked.candidates().iter().map(|c| c.slot()).filter(|&slot| slot < visible);
+    for slot in candidates.take(k + margin(vectors)) {
         // SAFETY: slots in the graph were written before they were linked.
         found.nearest.push((measure.distance(unsafe { vectors.plane(slot) }), slot));
     }

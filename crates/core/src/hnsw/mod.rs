@@ -33,7 +33,7 @@ mod verify;
 pub use adopt::most_protected;
 pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;
-pub use knn_search::{Found, Query, knn_search};
+pub use knn_search::{Found, INTERLEAVED, Lane, Query, knn_search};
 pub use levels::{LevelLaw, MAX_LEVEL};
 pub use row::{PROTECTED, slot_of};
 pub use scratch::Scratch;

@@ -10,39 +10,73 @@ use super::graph::Graph;
 use super::pool::Candidate;
 use super::scratch::Scratch;
 use super::search_layer::Stop;
-use crate::vectors::{Estimator, Scorer};
+use crate::vectors::{EdgeCoder, Scorer};
 
-/// Walks from `start` to the nearest candidate by estimate, again and again, until that is farther than what `stop`
-/// says, or without it, than all of a full `scratch.measured`; at most `most` hops. `scratch.measured` then holds the
-/// nearest of the nodes that the walk came to.
-pub fn search_codes(
-    graph: &Graph,
-    scorer: &impl Scorer,
-    estimator: &Estimator<'_>,
-    start: Candidate,
+/// A walk under way, one hop at a time: while the rows of one come from memory, another may hop.
+pub struct CodeWalk<'a, S> {
+    graph: &'a Graph,
+    scorer: S,
+    coder: &'a EdgeCoder,
     stop: Option<Stop>,
-    most: usize,
-    scratch: &mut Scratch,
-) {
-    let (mut hops, mut estimates) = (0, 0);
-    scratch.frontier.clear();
-    let mut node = start.slot();
-    scratch.visited.insert(node);
-    loop {
+    most: u32,
+    /// Where the next hop is from. Its row was asked for.
+    node: u32,
+    hops: u32,
+    estimates: u32,
+}
+
+impl<'a, S: Scorer> CodeWalk<'a, S> {
+    /// A walk that begins at `start`. It goes to the nearest candidate by estimate, again and again, until that is
+    /// farther than what `stop` says, or without it, than all of a full `scratch.measured`; at most `most` hops.
+    /// `scratch.table` was filled for the query, `scratch.measured` was reset.
+    pub fn new(
+        graph: &'a Graph,
+        scorer: S,
+        coder: &'a EdgeCoder,
+        start: Candidate,
+        stop: Option<Stop>,
+        most: usize,
+        scratch: &mut Scratch,
+    ) -> Self {
+        scratch.frontier.clear();
+        let node = start.slot();
+        scratch.visited.insert(node);
+        let walk = CodeWalk {
+            graph,
+            scorer,
+            coder,
+            stop,
+            most: u32::try_from(most).unwrap_or(u32::MAX),
+            node,
+            hops: 0,
+            estimates: 0,
+        };
+        walk.prefetch(node);
+        walk
+    }
+
+    /// Brings what a hop from a node reads towards the caches.
+    #[inline(always)]
+    fn prefetch(&self, node: u32) {
+        self.graph.prefetch(node);
+        self.scorer.prefetch(node);
+    }
+
+    /// Makes a hop; says whether there is another to make.
+    pub fn hop(&mut self, scratch: &mut Scratch) -> bool {
         // The candidate that is next unless this hop finds a nearer one.
         if let Some(runner_up) = scratch.frontier.peek() {
-            graph.prefetch(runner_up);
-            scorer.prefetch(runner_up);
+            self.prefetch(runner_up);
         }
-        hops += 1;
-        let own = scorer.score_one(node);
-        scratch.measured.offer(Candidate::new(own, node));
-        let found = scratch.measured.candidates();
-        let bound = match stop {
-            Some(stop) => stop.bound(found),
+        self.hops += 1;
+        let own = self.scorer.score_one(self.node);
+        scratch.measured.offer(Candidate::new(own, self.node));
+        let bound = match self.stop {
+            Some(stop) => stop.bound(scratch.measured.candidates()),
             None => scratch.measured.bound(),
         };
-        let (row, codes) = graph.coded_row(node);
+        let (row, codes) = self.graph.coded_row(self.node);
+        let estimator = self.coder.estimator(&scratch.table);
         let degree = loop {
             let (degree, version) = row.read_versioned(&mut scratch.links);
             for (i, links) in scratch.links[..degree].chunks(LANES).enumerate() {
@@ -54,17 +88,27 @@ pub fn search_codes(
                 break degree;
             }
         };
-        estimates += degree as u32;
+        self.estimates += degree as u32;
         scratch.frontier.add(degree, bound, &scratch.visited);
-        if hops as usize == most {
-            break;
+        if self.hops == self.most {
+            return false;
         }
-        let Some(next) = scratch.frontier.pop(bound, &mut scratch.visited) else { break };
-        graph.prefetch(next);
-        scorer.prefetch(next);
-        node = next;
+        let Some(next) = scratch.frontier.pop(bound, &mut scratch.visited) else { return false };
+        self.prefetch(next);
+        self.node = next;
+        true
     }
-    scratch.visited.clear();
-    scratch.count(0, hops, hops);
-    scratch.estimates += estimates;
+
+    /// Ends the walk: `scratch.measured` holds the nearest of the nodes that it came to.
+    pub fn end(self, scratch: &mut Scratch) {
+        scratch.visited.clear();
+        scratch.count(0, self.hops, self.hops);
+        scratch.estimates += self.estimates;
+    }
+
+    /// Makes all hops, then ends.
+    pub fn finish(mut self, scratch: &mut Scratch) {
+        while self.hop(scratch) {}
+        self.end(scratch);
+    }
 }

@@ -21,6 +21,23 @@ pub trait Scorer {
     fn score_one(&self, slot: u32) -> f32;
 }
 
+impl<S: Scorer> Scorer for &S {
+    #[inline(always)]
+    fn score(&self, slots: &[u32], out: &mut [f32]) {
+        (**self).score(slots, out);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, slot: u32) {
+        (**self).prefetch(slot);
+    }
+
+    #[inline(always)]
+    fn score_one(&self, slot: u32) -> f32 {
+        (**self).score_one(slot)
+    }
+}
+
 /// From a kernel's raw value to a score.
 pub enum Adjust<'a> {
     /// The raw value.

@@ -1,0 +1,170 @@
+//! The index: vectors, their graph and their ids, behind one door.
+
+mod add;
+mod report;
+mod search;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::error::{Error, Result};
+use crate::hnsw::{Graph, INTERLEAVED, Lane, LevelLaw};
+use crate::ids::Ids;
+use crate::mapped::MappedFile;
+use crate::run::Run;
+use crate::types::Params;
+use crate::vectors::Vectors;
+
+pub use report::{Report, Stats};
+
+/// An approximate nearest-neighbour index.
+///
+/// Any number of threads may search while one adds; adds wait for each other.
+pub struct Index {
+    params: Params,
+    law: LevelLaw,
+    pub(crate) vectors: Vectors,
+    pub(crate) graph: Graph,
+    pub(crate) ids: Ids,
+    /// Slots that belong to the index: those below it.
+    committed: AtomicU32,
+    /// Slots that the graph may name: more than `committed` while a batch is being added.
+    laid_out: AtomicU32,
+    /// The snapshot that the parts are a map of; such an index can't be changed.
+    mapped: Option<Arc<MappedFile>>,
+    writer: Mutex<()>,
+    /// Held for reading by each query; for writing while a batch is taken back, since slots vanish then.
+    gate: RwLock<()>,
+    lanes: Mutex<Vec<[Lane; INTERLEAVED]>>,
+}
+
+/// Everything an index is made of, as a snapshot holds it.
+pub(crate) struct Parts {
+    pub params: Params,
+    pub vectors: Vectors,
+    pub graph: Graph,
+    pub ids: Ids,
+    pub slots: u32,
+    pub mapped: Option<Arc<MappedFile>>,
+}
+
+impl Index {
+    /// An empty index.
+    pub fn new(params: Params) -> Result<Index> {
+        params.check()?;
+        let Params { dim, metric, dtype, m, .. } = params;
+        let vectors = Vectors::new(dim, metric, dtype).with_layout(&params);
+        Ok(Index::from_parts(Parts {
+            vectors,
+            graph: Graph::new(m, params.code_bytes()),
+            ids: Ids::new(),
+            slots: 0,
+            mapped: None,
+            params,
+        }))
+    }
+
+    /// An index of parts that were checked.
+    pub(crate) fn from_parts(parts: Parts) -> Index {
+        Index {
+            law: LevelLaw::new(parts.params.seed, parts.params.p()),
+            params: parts.params,
+            vectors: parts.vectors,
+            graph: parts.graph,
+            ids: parts.ids,
+            committed: AtomicU32::new(parts.slots),
+            laid_out: AtomicU32::new(parts.slots),
+            mapped: parts.mapped,
+            writer: Mutex::new(()),
+            gate: RwLock::new(()),
+            lanes: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// What the index was made with.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// How many vectors it holds.
+    pub fn len(&self) -> usize {
+        self.slots() as usize
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it is a memory map that can't be added to.
+    pub fn is_read_only(&self) -> bool {
+        self.mapped.is_some()
+    }
+
+    /// The snapshot that this index is a map of.
+    pub(crate) fn mapped(&self) -> Option<&Arc<MappedFile>> {
+        self.mapped.as_ref()
+    }
+
+    /// To be asked before anything that was read leaves: a mapped snapshot may have turned out to be damaged.
+    fn undamaged(&self) -> Result<()> {
+        self.mapped.as_ref().map_or(Ok(()), |file| file.undamaged())
+    }
+
+    pub(crate) fn slots(&self) -> u32 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Whether an id is there.
+    pub fn contains(&self, id: i64) -> Result<bool> {
+        let found = self.ids.slot(id, self.slots()).is_some();
+        self.undamaged().map(|()| found)
+    }
+
+    /// All ids, in the order they were added.
+    pub fn ids(&self) -> Result<Vec<i64>> {
+        let ids = (0..self.slots()).map(|slot| self.ids.id(slot)).collect();
+        self.undamaged().map(|()| ids)
+    }
+
+    /// The stored bytes of each id's vector, one after another.
+    pub fn get(&self, ids: &[i64]) -> Result<Vec<u8>> {
+        let slots = self.slots();
+        let row_bytes = self.params.dtype.row_bytes(self.params.dim);
+        let too_many = || Error::OutOfMemory(format!("{} vectors of {row_bytes} bytes", ids.len()));
+        let length = ids.len().checked_mul(row_bytes).ok_or_else(too_many)?;
+        let mut out = Vec::new();
+        out.try_reserve_exact(length).map_err(|_| too_many())?;
+        out.resize(length, 0);
+        for (&id, row) in ids.iter().zip(out.chunks_exact_mut(row_bytes)) {
+            let slot = self.ids.slot(id, slots);
+            self.undamaged()?;
+            let slot = slot.ok_or(Error::NotFound { id })?;
+            self.vectors.check_given(slot);
+            // SAFETY: slots of the index were written.
+            unsafe { self.vectors.read(slot, row) }
+        }
+        self.undamaged()?;
+        Ok(out)
+    }
+
+    /// Waits for the add under way, unless the run is cancelled meanwhile.
+    fn writing(&self, run: &Run) -> Result<parking_lot::MutexGuard<'_, ()>> {
+        loop {
+            if let Some(guard) = self.writer.try_lock_for(Duration::from_millis(20)) {
+                return Ok(guard);
+            }
+            if run.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+        }
+    }
+
+    /// Keeps adds away while a snapshot is taken.
+    pub(crate) fn hold_writers(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.writer.lock()
+    }
+}

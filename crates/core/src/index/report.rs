@@ -1,0 +1,86 @@
+//! How an index is doing: figures, and the check of all of it.
+
+use super::Index;
+use crate::error::Result;
+use crate::hnsw;
+use crate::run::Run;
+
+/// Figures of an index that say how it is doing.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// Nodes of each layer, layer 0 first; copies of a vector count once.
+    pub nodes_per_layer: Vec<u64>,
+    /// For each layer, how many nodes have each degree.
+    pub degree_histogram: Vec<Vec<u64>>,
+    /// Bytes in use, by part.
+    pub bytes: Vec<(&'static str, u64)>,
+    /// The id where searches start.
+    pub entry_point: Option<i64>,
+}
+
+/// What [`Index::verify`] found, in the user's ids.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Vectors that a search can come to.
+    pub reachable: u64,
+    /// Ids that it can't.
+    pub unreachable: Vec<i64>,
+    /// Edges of layer 0.
+    pub links: u64,
+    /// Edges of layer 0 without an edge back; pruning makes them, and it may.
+    pub one_way_links: u64,
+    /// Vectors that equal another one and hang on it.
+    pub duplicates: u64,
+    /// Laws that are broken, each in words.
+    pub broken: Vec<String>,
+}
+
+impl Report {
+    /// Whether everything holds.
+    pub fn ok(&self) -> bool {
+        self.unreachable.is_empty() && self.broken.is_empty()
+    }
+}
+
+impl Index {
+    /// Figures of the index.
+    pub fn stats(&self) -> Result<Stats> {
+        let _writer = self.writer.lock();
+        let slots = self.slots();
+        let of = |bytes: usize, rows: u32| bytes as u64 * u64::from(rows);
+        let (layer0, upper) = self.graph.arenas();
+        let mut bytes: Vec<_> = self
+            .vectors
+            .arenas()
+            .into_iter()
+            .filter_map(|(name, arena)| Some((name, of(arena?.row_bytes(), slots))))
+            .collect();
+        bytes.push(("links", of(layer0.row_bytes(), slots)));
+        bytes.push(("upper links", of(upper.row_bytes(), self.graph.upper_rows())));
+        bytes.push(("ids", self.ids.bytes(slots)));
+        let stats = Stats {
+            nodes_per_layer: hnsw::nodes_per_layer(&self.graph, slots),
+            degree_histogram: hnsw::degree_histogram(&self.graph, slots),
+            bytes,
+            entry_point: self.graph.entry().map(|entry| self.ids.id(entry.slot)),
+        };
+        self.undamaged().map(|()| stats)
+    }
+
+    /// Walks the graph as search does, and checks each row of it. Of a mapped snapshot every block is read and checked
+    /// first.
+    pub fn verify(&self, run: &Run) -> Result<Report> {
+        let _writer = self.writing(run)?;
+        self.check_snapshot(run)?;
+        let found = hnsw::verify(&self.graph, &self.vectors, self.slots());
+        let report = Report {
+            reachable: found.reachable,
+            unreachable: found.unreachable.iter().map(|&slot| self.ids.id(slot)).collect(),
+            links: found.links,
+            one_way_links: found.one_way_links,
+            duplicates: found.twins,
+            broken: found.broken,
+        };
+        self.undamaged().map(|()| report)
+    }
+}
