@@ -8,8 +8,8 @@
 >>> ix.save("shops.vicinal")
 >>> ix = vicinal.Index.open("shops.vicinal", mmap=True)
 
-`Index` is approximate search (HNSW), `knn` exact search without an index; every error is a
-`VicinalError`.
+`Index` is approximate search (HNSW), `knn` exact search without an index, `field` writes filters;
+every error is a `VicinalError`.
 """
 
 from vicinal._native import __version__, isa
@@ -31,6 +31,7 @@ from vicinal.errors import (
     VicinalError,
 )
 from vicinal.exact import knn
+from vicinal.filters import field
 from vicinal.index import Index
 from vicinal.recall import RecallReport
 from vicinal.report import Report, Stats
@@ -62,6 +63,7 @@ __all__ = [
     "TuneReport",
     "VicinalError",
     "__version__",
+    "field",
     "isa",
     "knn",
 ]
