@@ -13,8 +13,11 @@ every error is a `VicinalError`.
 """
 
 from vicinal._native import __version__, isa
+from vicinal.collection import Collection, Page, Record
+from vicinal.database import Database, open  # noqa: A004 - `vicinal.open` is what it is called
 from vicinal.errors import (
     CapacityError,
+    ClosedError,
     CorruptionError,
     DuplicateIdError,
     FileMissingError,
@@ -23,9 +26,11 @@ from vicinal.errors import (
     InternalError,
     InvalidInputError,
     InvalidTypeError,
+    LockedError,
     MissingExtraError,
     NotFoundError,
     OutOfMemoryError,
+    PoisonedError,
     ReadOnlyError,
     StorageError,
     VicinalError,
@@ -34,15 +39,20 @@ from vicinal.exact import knn
 from vicinal.filters import field
 from vicinal.index import Index
 from vicinal.recall import RecallReport
+from vicinal.records.verify import Damage, Verdict
 from vicinal.report import Report, Stats
 from vicinal.result import Counters, SearchResult
 from vicinal.tune import CurvePoint, TuneReport
 
 __all__ = [
     "CapacityError",
+    "ClosedError",
+    "Collection",
     "CorruptionError",
     "Counters",
     "CurvePoint",
+    "Damage",
+    "Database",
     "DuplicateIdError",
     "FileMissingError",
     "ForkedError",
@@ -51,19 +61,25 @@ __all__ = [
     "InternalError",
     "InvalidInputError",
     "InvalidTypeError",
+    "LockedError",
     "MissingExtraError",
     "NotFoundError",
     "OutOfMemoryError",
+    "Page",
+    "PoisonedError",
     "ReadOnlyError",
     "RecallReport",
+    "Record",
     "Report",
     "SearchResult",
     "Stats",
     "StorageError",
     "TuneReport",
+    "Verdict",
     "VicinalError",
     "__version__",
     "field",
     "isa",
     "knn",
+    "open",
 ]

@@ -6,7 +6,15 @@ from typing import Any, TypeAlias, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Index", "__version__", "available_isas", "isa", "knn"]
+__all__ = [
+    "Index",
+    "__version__",
+    "available_isas",
+    "isa",
+    "knn",
+    "record_sums",
+    "vector_sums",
+]
 
 __version__: str
 
@@ -90,5 +98,12 @@ def knn(
     threads: int,
     /,
 ) -> _Answer: ...
+def record_sums(
+    slots: NDArray[np.int64],
+    ids: list[str | int | bytes],
+    payloads: list[str | None],
+    /,
+) -> NDArray[np.uint32]: ...
+def vector_sums(slots: NDArray[np.int64], rows: NDArray[np.uint8], /) -> NDArray[np.uint32]: ...
 def isa() -> str: ...
 def available_isas() -> list[str]: ...

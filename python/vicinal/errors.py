@@ -6,11 +6,14 @@
     ├── InvalidInputError    (ValueError)         a value that can't be taken: NaN, wrong shape
     │   └── DuplicateIdError                      an id given twice, or already in the index
     ├── InvalidTypeError     (TypeError)          a type that can't be taken: strings, objects
-    ├── NotFoundError        (KeyError)           an id that the index does not hold
+    ├── NotFoundError        (KeyError)           an id that is not there
     ├── CapacityError                             the index is full
     ├── OutOfMemoryError     (MemoryError)        memory can't hold what was asked for
-    ├── ReadOnlyError                             a change to an index opened with ``mmap=True``
-    ├── ForkedError                               a process forked in the middle of an add or save
+    ├── ReadOnlyError                             a change to what was opened for reading
+    ├── ForkedError                               what a forked process may not use
+    ├── LockedError                               another process writes; has its ``pid``
+    ├── ClosedError          (ValueError)         a database that was closed
+    ├── PoisonedError                             a database after the system failed to write it
     ├── FormatError                               a file of another program, or of a newer Vicinal
     ├── CorruptionError                           a damaged file; names the file and the block
     ├── StorageError         (OSError)            the system failed to read or write; has ``errno``
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 __all__ = [
     "CapacityError",
+    "ClosedError",
     "CorruptionError",
     "DuplicateIdError",
     "FileMissingError",
@@ -33,9 +37,11 @@ __all__ = [
     "InternalError",
     "InvalidInputError",
     "InvalidTypeError",
+    "LockedError",
     "MissingExtraError",
     "NotFoundError",
     "OutOfMemoryError",
+    "PoisonedError",
     "ReadOnlyError",
     "StorageError",
     "VicinalError",
@@ -63,7 +69,7 @@ class InvalidTypeError(VicinalError, TypeError):
 
 
 class NotFoundError(VicinalError, KeyError):
-    """An id that the index does not hold."""
+    """An id that the index or collection does not hold."""
 
 
 class CapacityError(VicinalError):
@@ -75,11 +81,42 @@ class OutOfMemoryError(VicinalError, MemoryError):
 
 
 class ReadOnlyError(VicinalError):
-    """A change to an index that was opened with ``mmap=True``."""
+    """A change to an index opened with ``mmap=True``, or to a database opened with ``mode="r"``."""
 
 
 class ForkedError(VicinalError):
-    """The process was forked while another thread added or saved: the child's copy is locked."""
+    """A forked process may not use what its parent had open, or was just adding to or saving."""
+
+
+class LockedError(VicinalError):
+    """Another process writes to this database.
+
+    Parameters
+    ----------
+    message : str
+        Who holds it, and what to do.
+    pid : int, optional
+        The holder's process id, where it is known.
+    """
+
+    def __init__(self, message: str, pid: int | None = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+    def __reduce__(self) -> tuple[type[LockedError], tuple[object, ...]]:
+        return type(self), (self.args[0], self.pid)
+
+
+class ClosedError(VicinalError, ValueError):
+    """A database, or something of it, that was closed."""
+
+
+class PoisonedError(VicinalError):
+    """The system failed to read or write this database before: open it again.
+
+    What was acknowledged is on the disk. What this process still has in memory can't be believed,
+    and a failed fsync is never repeated: the system may call the second one a success.
+    """
 
 
 class FormatError(VicinalError):

@@ -16,6 +16,7 @@ from vicinal import errors
 ALSO: dict[str, type[Exception]] = {
     "InvalidInputError": ValueError,
     "InvalidTypeError": TypeError,
+    "ClosedError": ValueError,
     "NotFoundError": KeyError,
     "OutOfMemoryError": MemoryError,
     "StorageError": OSError,

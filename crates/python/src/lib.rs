@@ -10,6 +10,7 @@ mod fork;
 mod hits;
 mod index;
 mod report;
+mod sums;
 mod wait;
 
 use pyo3::prelude::*;
@@ -24,6 +25,8 @@ mod _native {
     use super::exact::knn;
     #[pymodule_export]
     use super::index::Index;
+    #[pymodule_export]
+    use super::sums::{record_sums, vector_sums};
     #[pymodule_export]
     use super::{available_isas, isa};
 

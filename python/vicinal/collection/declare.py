@@ -1,0 +1,110 @@
+"""How a collection is declared: what was said, checked, completed and compared."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from vicinal import checks
+from vicinal.arrays import MAX_DIM, STORED
+from vicinal.errors import InvalidInputError, InvalidTypeError
+from vicinal.index import LAYOUTS, Index
+from vicinal.records.catalog import CollectionSpec, VectorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vicinal.records.catalog import Entry
+
+#: What names of collections and vectors look like.
+NAME = re.compile(r"\w[\w .-]{0,126}\w|\w")
+
+METRICS = ("l2", "sqeuclidean", "cosine", "ip", "hamming", "jaccard")
+
+#: What may be said of a vector, and how it is checked.
+WORDS: dict[str, Callable[[Any], Any]] = {
+    "dim": lambda value: checks.integer("dim", value, 1, MAX_DIM),
+    "metric": lambda value: checks.choice("metric", value, METRICS),
+    "dtype": lambda value: checks.choice("dtype", value, STORED),
+    "M": lambda value: checks.integer("M", value, 2, 512),
+    "ef_construction": lambda value: checks.integer("ef_construction", value, 1, 100_000),
+    "layout": lambda value: checks.choice("layout", value, LAYOUTS),
+}
+
+
+def checked_name(what: str, name: str) -> str:
+    """A name that messages and shells can show."""
+    if not NAME.fullmatch(checks.text(f"the name of a {what}", name)):
+        raise InvalidInputError(
+            f"{name[:130]!r} can't name a {what}: letters, digits and _, between them also "
+            "spaces, dots and hyphens, up to 128"
+        )
+    return name
+
+
+def asked_vectors(
+    dim: int | None,
+    metric: str | None,
+    dtype: str | None,
+    vectors: Mapping[str, Mapping[str, Any]] | None,
+) -> dict[str, dict[str, Any]] | None:
+    """What was said of the vectors, checked; None if nothing was."""
+    single = {
+        key: value
+        for key, value in (("dim", dim), ("metric", metric), ("dtype", dtype))
+        if value is not None
+    }
+    if vectors is None:
+        return {"vector": checked_vector("vector", single)} if single else None
+    if single:
+        raise InvalidInputError("give either vectors=, or dim=, metric= and dtype=, not both")
+    if not hasattr(vectors, "items"):
+        raise InvalidTypeError(f"vectors must be a dict of dicts, not {checks.described(vectors)}")
+    return {
+        checked_name("vector", name): checked_vector(name, said) for name, said in vectors.items()
+    }
+
+
+def checked_vector(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of one vector, checked."""
+    if not hasattr(said, "items"):
+        raise InvalidTypeError(f"vectors: {name!r} must be a dict, not {checks.described(said)}")
+    for key in said:
+        if key not in WORDS:
+            raise InvalidInputError(f"vectors: {name!r} has {key!r}; known are {', '.join(WORDS)}")
+    return {key: WORDS[key](value) for key, value in said.items()}
+
+
+def complete(asked: dict[str, dict[str, Any]] | None) -> CollectionSpec:
+    """The declaration of a new collection: what was said, and defaults."""
+    specs: dict[str, VectorSpec] = {}
+    for name, said in ({} if asked is None else asked).items():
+        if "dim" not in said:
+            raise InvalidInputError(f"give dim=, the number of components of {name!r}")
+        bits = said.get("metric") in ("hamming", "jaccard")
+        defaults = {"metric": "cosine", "dtype": "bits" if bits else "f32"}
+        spec = specs[name] = VectorSpec(**{**defaults, **said})
+        Index(spec.dim, spec.metric, spec.dtype)  # which refuses what does not go together
+    if asked is None:
+        raise InvalidInputError(
+            "a new collection needs dim=, or vectors= for several; vectors={} for none"
+        )
+    return CollectionSpec(specs)
+
+
+def refuse_other(entry: Entry, asked: dict[str, dict[str, Any]] | None) -> None:
+    """Refuse a collection that is not what was asked for."""
+    if asked is None:
+        return
+    if asked.keys() != entry.vectors.keys():
+        raise InvalidInputError(
+            f"collection {entry.name!r} has the vectors {', '.join(entry.vectors) or 'none'}, not "
+            f"{', '.join(asked) or 'none'}"
+        )
+    for name, said in asked.items():
+        for key, value in said.items():
+            if (has := getattr(entry.spec.vectors[name], key)) != value:
+                raise InvalidInputError(
+                    f"collection {entry.name!r}: {name!r} has {key}={has!r}, not {value!r}; leave "
+                    "it out, or give the collection another name"
+                )

@@ -1,0 +1,232 @@
+"""`open` and `Database`: collections in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from vicinal import checks
+from vicinal.collection import Collection, declare
+from vicinal.errors import MissingExtraError, NotFoundError
+from vicinal.records import catalog, verify
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from vicinal.records.store import Store
+    from vicinal.records.verify import Verdict
+
+
+def open(  # noqa: A001 - `vicinal.open` is what it is called
+    path: str | os.PathLike[str], *, mode: str = "w", durability: str = "full"
+) -> Database:
+    """Open a database, or make one.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder, made where it is missing.
+    mode : {"w", "r"}
+        "w" reads and writes; one process may have a database open so. "r" reads, beside a writer
+        and any number of other readers, in this process or others.
+    durability : {"full", "normal"}
+        "full": a write that returned is on the disk, and survives a power cut. "normal": it is
+        with the system, and survives the end of the process; a power cut may cost the last
+        writes, whole ones, and leaves the database sound.
+
+    Returns
+    -------
+    Database
+        Also a context manager, which closes it.
+
+    Raises
+    ------
+    LockedError
+        Another process has it open for writing; its `pid` says which.
+    FileMissingError
+        ``mode="r"`` and no such folder, or no folder to make it in.
+    FormatError
+        Something else is there, or a database of a newer version.
+    MissingExtraError
+        apsw is not installed.
+    StorageError
+        The system refuses.
+
+    Examples
+    --------
+    >>> import numpy as np, vicinal
+    >>> with vicinal.open("shop.db") as db:
+    ...     docs = db.collection("docs", dim=4, if_missing="create")
+    ...     docs.upsert(["a", "b"], np.eye(4)[:2], [{"cat": "x"}, {"cat": "y"}])
+    ...     docs.get(["b"])[0].payload
+    2
+    {'cat': 'y'}
+    """
+    try:
+        from vicinal.records.store import Store
+    except ImportError as error:
+        raise MissingExtraError("databases need apsw: pip install 'vicinal[db]'") from error
+    mode = checks.choice("mode", mode, ("w", "r"))
+    durability = checks.choice("durability", durability, ("full", "normal"))
+    return Database(Store(path, mode, durability))
+
+
+class Database:
+    """Collections in a folder. `vicinal.open` makes it."""
+
+    __slots__ = ("_known", "_store")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Collection] = {}
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._store.folder
+
+    def collections(self) -> list[str]:
+        """Give the names of all collections, sorted."""
+        with self._store.reading() as connection:
+            return catalog.names(connection)
+
+    def collection(
+        self,
+        name: str,
+        *,
+        dim: int | None = None,
+        metric: str | None = None,
+        dtype: str | None = None,
+        vectors: Mapping[str, Mapping[str, Any]] | None = None,
+        if_missing: str = "error",
+    ) -> Collection:
+        """Give a collection, or make it.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, "_", and between them also spaces, dots and hyphens; up to 128.
+        dim : int, optional
+            Components of its vectors. Needed to make it; of one that is there it must be the same,
+            as must the rest.
+        metric : {"cosine", "l2", "sqeuclidean", "ip", "hamming", "jaccard"}, optional
+            As in `Index`. "cosine" where a collection is made without saying.
+        dtype : {"f32", "f16", "bf16", "i8", "u8", "bits"}, optional
+            How vectors are stored. "f32" where a collection is made without saying.
+        vectors : dict of str to dict, optional
+            Instead of the three: several vectors a record, by name, each with its own ``dim``,
+            ``metric``, ``dtype``, and ``M``, ``ef_construction`` and ``layout`` of its graph.
+        if_missing : {"error", "create"}
+            Whether to make it.
+
+        Raises
+        ------
+        NotFoundError
+            There is none of that name.
+        InvalidInputError
+            There is one, declared otherwise.
+        """
+        from vicinal.collection import Collection
+
+        name = declare.checked_name("collection", name)
+        create = checks.choice("if_missing", if_missing, ("error", "create")) == "create"
+        asked = declare.asked_vectors(dim, metric, dtype, vectors)
+        with self._store.reading() as connection:
+            entry = catalog.find(connection, name)
+        if entry is None and create:
+            spec = declare.complete(asked)
+            with self._store.writing() as connection:
+                # Another thread may have been quicker.
+                entry = catalog.find(connection, name) or catalog.create(connection, name, spec)
+        if entry is None:
+            raise NotFoundError(self._missing(name))
+        declare.refuse_other(entry, asked)
+        known = self._known.get(name)
+        if known is None or known.entry != entry:
+            known = self._known[name] = Collection(self._store, entry)
+        return known
+
+    def drop(self, name: str) -> None:
+        """Remove a collection and all its records.
+
+        Raises
+        ------
+        NotFoundError
+            There is none of that name.
+        """
+        with self._store.writing() as connection:
+            entry = catalog.find(connection, declare.checked_name("collection", name))
+            if entry is None:
+                raise NotFoundError(self._missing(name))
+            catalog.drop(connection, entry)
+        self._known.pop(name, None)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """Make the writes of a block one: all of them are durable at its end, or none is written.
+
+        What this thread reads within the block has its own writes; all others see them when the
+        block has ended. Writes of other threads wait until then.
+
+        Examples
+        --------
+        >>> import vicinal
+        >>> with vicinal.open("notes.db") as db:
+        ...     notes = db.collection("notes", vectors={}, if_missing="create")
+        ...     with db.transaction():
+        ...         _ = notes.upsert(["old"])
+        ...         _ = notes.delete(["new"])
+        """
+        with self._store.writing():
+            yield self
+
+    def verify(self, *, repair: bool = False) -> Verdict:
+        """Read everything, and check that each record is what was written.
+
+        Parameters
+        ----------
+        repair : bool
+            True removes the damaged records, which could not be read any more, so that all else
+            goes on without them. Take a copy of the folder first: it is the last of them.
+
+        Returns
+        -------
+        Verdict
+            `ok`, and the damaged records by id.
+        """
+        if not checks.flag("repair", repair):
+            with self._store.reading() as connection:
+                return verify.verify(connection)
+        with self._store.writing() as connection:
+            return verify.repair(connection, verify.verify(connection))
+
+    def close(self) -> None:
+        """Close it. What was written stays; collections of it can't be used any more."""
+        self._store.close()
+
+    def _missing(self, name: str) -> str:
+        names = self.collections()
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+        return f"{self.path}: no collection {name!r}; {hint} if_missing='create' makes it"
+
+    def __enter__(self) -> Database:  # noqa: PYI034 - Self is not in 3.10's typing
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.collections()
+
+    def __repr__(self) -> str:
+        return f"Database({str(self.path)!r}{'' if self._store.writable else ', read-only'})"
