@@ -16,6 +16,7 @@ import pytest
 
 import vicinal
 from vicinal import _native, exact, index, recall, report, result
+from vicinal.index import contents, searching
 
 PUBLIC = [name for name in vicinal.__all__ if name != "__version__"]
 
@@ -35,7 +36,8 @@ def test_public_names_are_documented(name: str) -> None:
     thing = getattr(vicinal, name)
     assert (inspect.getdoc(thing) or "").strip()
     if inspect.isclass(thing) and not issubclass(thing, Exception):
-        for attribute, value in vars(thing).items():
+        for attribute in dir(thing):
+            value = inspect.getattr_static(thing, attribute)
             if not attribute.startswith("_") and (
                 inspect.isfunction(value) or isinstance(value, property)
             ):
@@ -71,7 +73,9 @@ def test_knobs_are_keywords(function: Any) -> None:
         assert parameter is None or parameter.kind is parameter.KEYWORD_ONLY
 
 
-@pytest.mark.parametrize("module", [vicinal, exact, index, recall, report, result])
+@pytest.mark.parametrize(
+    "module", [vicinal, contents, exact, index, recall, report, result, searching]
+)
 def test_examples_in_docstrings_run(
     module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

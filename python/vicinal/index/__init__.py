@@ -1,0 +1,147 @@
+"""`Index`: the nearest of many vectors, without comparing them all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vicinal import checks
+from vicinal._native import Index as NativeIndex
+from vicinal.arrays import MAX_DIM, STORED
+from vicinal.index.searching import Searching
+from vicinal.report import Report, Stats
+
+if TYPE_CHECKING:
+    import os
+
+#: What a row of layer 0 may hold.
+LAYOUTS = ("compact", "fast", "auto")
+
+
+class Index(Searching):
+    """An approximate-nearest-neighbour index: the HNSW graph of Malkov & Yashunin.
+
+    It has no capacity to declare: it grows. Any number of threads may search while another adds.
+
+    Parameters
+    ----------
+    dim : int
+        Components of a vector, 1 to 65,536. Bits are counted one by one.
+    metric : {"l2", "sqeuclidean", "cosine", "ip", "hamming", "jaccard"}
+        What "near" means, as in scipy. "l2" is the Euclidean distance, not its square. "cosine" is
+        1 - cos. "ip" is the inner product turned round, -<q, x>, so that lower is nearer here too.
+        "hamming" (the fraction of bits that differ) and "jaccard" compare bits, the others numbers.
+    dtype : {"f32", "f16", "bf16", "i8", "u8", "bits"}
+        How vectors are stored. Input is converted, or refused where it would lose its meaning.
+    M : int
+        Links of a node on the upper layers; layer 0 has 2M. More make searches surer and memory
+        larger; 8 to 64.
+    ef_construction : int
+        Candidates gathered for each inserted vector. More make a better graph, more slowly;
+        100 to 500.
+    seed : int
+        Of the level law: same seed, same levels. Builds with ``threads=1`` are bit-identical.
+    layout : {"compact", "fast", "auto"}
+        What a node's row on layer 0 holds. "compact": its links. "fast": also a code of one bit a
+        component of each neighbour (RaBitQ, on edges), so that one pass over a row estimates the
+        distances of a whole hop. More queries a second, for 128 + 4 dim bytes more a vector (at
+        M=16). "auto" takes "fast" where it measured faster: for numbers of 96 components or more,
+        under l2, sqeuclidean and cosine.
+    level_p : float, optional
+        p of the level law P(L >= l) = p^l, above 0 and at most 0.9; 1/M when not given.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        A parameter out of its range or of another type.
+
+    References
+    ----------
+    Y. A. Malkov, D. A. Yashunin, "Efficient and robust approximate nearest neighbor search using
+    Hierarchical Navigable Small World graphs", 2018, arXiv:1603.09320. `add` is Algorithm 1
+    (with 2 and 4), `search` is Algorithm 5.
+
+    Examples
+    --------
+    >>> import numpy as np, vicinal
+    >>> X = np.random.default_rng(0).random((1000, 32), dtype=np.float32)
+    >>> ix = vicinal.Index(dim=32)
+    >>> ids = ix.add(X)
+    >>> ix.search(X[7], k=1).ids
+    array([7])
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        dim: int,
+        metric: str = "l2",
+        dtype: str = "f32",
+        *,
+        M: int = 16,
+        ef_construction: int = 200,
+        seed: int = 0,
+        level_p: float | None = None,
+        layout: str = "compact",
+    ) -> None:
+        self._hold(
+            NativeIndex(
+                checks.integer("dim", dim, 1, MAX_DIM),
+                checks.text("metric", metric),
+                checks.choice("dtype", dtype, STORED),
+                checks.integer("M", M, 2, 512),
+                checks.integer("ef_construction", ef_construction, 1, 100_000),
+                checks.integer("seed", seed, 0, 2**64 - 1),
+                None if level_p is None else checks.number("level_p", level_p),
+                checks.choice("layout", layout, LAYOUTS),
+            )
+        )
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> Index:
+        """Open the index of a file that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        mmap : bool
+            True maps the file instead of reading it: it opens at once whatever its size, several
+            processes share its pages, and it can't be changed.
+
+        Raises
+        ------
+        FileMissingError
+            No such file.
+        FormatError
+            Another program's file, or one of a newer Vicinal.
+        CorruptionError
+            A damaged file; names the block.
+        StorageError
+            The system could not read it.
+        """
+        index = cls.__new__(cls)
+        index._hold(NativeIndex.open(checks.path(path), checks.flag("mmap", mmap)))
+        return index
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to a file, which is complete or not there at all.
+
+        A new file is written, synced and moved into place of the old one.
+
+        Raises
+        ------
+        FileMissingError
+            No such folder.
+        StorageError
+            A full disk, a read-only folder; `errno` tells.
+        """
+        self._native.save(checks.path(path))
+
+    def stats(self) -> Stats:
+        """Describe the graph: nodes per layer, degrees, bytes per vector."""
+        return Stats(count=len(self), **self._native.stats())
+
+    def verify(self) -> Report:
+        """Walk the whole graph, and check that every vector can be found."""
+        return Report(**self._native.verify())

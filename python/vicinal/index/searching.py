@@ -1,0 +1,168 @@
+"""Finding: the nearest vectors of queries, and how surely they are found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vicinal import checks
+from vicinal.arrays import query_rows
+from vicinal.index.contents import Contents
+from vicinal.recall import RecallReport, measure
+from vicinal.result import SearchResult
+from vicinal.tune import Knobs, TuneReport, tune
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class Searching(Contents):
+    """The methods of `Index` that search."""
+
+    __slots__ = ()
+
+    def search(
+        self,
+        Q: ArrayLike,
+        k: int = 10,
+        *,
+        ef_search: int = 64,
+        threads: int = 0,
+        exact: bool = False,
+        counters: bool = False,
+    ) -> SearchResult:
+        """Find the k nearest vectors of each query.
+
+        Parameters
+        ----------
+        Q : array-like, shape (n, dim) or (dim,)
+            Queries, as in `add`. One query gives results of one dimension.
+        k : int
+            How many neighbours, 1 to 100,000,000; an index of fewer vectors gives all of them.
+        ef_search : int
+            Candidates kept during the walk, raised to `k` when lower. More find the true neighbours
+            more surely, and take longer about in proportion.
+        threads : int
+            0 means all cores; a single query takes one.
+        exact : bool
+            True compares every vector: the true neighbours, in time proportional to their number.
+        counters : bool
+            True also returns what each query cost.
+
+        Returns
+        -------
+        SearchResult
+            `ids`, `distances`, `counts` and, on request, `counters`.
+
+        Raises
+        ------
+        InvalidInputError
+            NaN or infinity, a zero query under cosine, a shape that does not fit, k < 1; names the
+            row.
+        InvalidTypeError
+            Strings, objects, complex numbers.
+        """
+        # A walk may take 20 µs: what the common case needs no check for gets none.
+        if type(k) is not int or not 0 < k <= checks.MAX_K:
+            k = checks.integer("k", k, 1, checks.MAX_K)
+        if type(ef_search) is not int or not 0 < ef_search <= checks.MAX_EF:
+            ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
+        if threads != 0 or threads is False:
+            threads = checks.threads(threads)
+        if exact is not False or counters is not False:
+            exact, counters = checks.flag("exact", exact), checks.flag("counters", counters)
+        answer = self._native.search(Q, k, ef_search, exact, counters, threads)
+        if answer is None:  # Q is not yet as the engine takes it
+            rows = query_rows(Q, self.dim, self.dtype)
+            answer = self._native.search(rows, k, ef_search, exact, counters, threads)
+            assert answer is not None, "query_rows made it so"
+        return SearchResult(answer, self._metric)
+
+    def measure_recall(
+        self, Q: ArrayLike, k: int = 10, *, ef_search: int = 64, threads: int = 0
+    ) -> RecallReport:
+        """Compare `search` with exact search on the same queries.
+
+        Parameters
+        ----------
+        Q : array-like, shape (n, dim)
+            Queries, best ones that the index was not built from.
+        k, ef_search, threads : int
+            As in `search`.
+
+        Returns
+        -------
+        RecallReport
+            Recall with its confidence interval, how much farther than the true neighbours the found
+            ones are, and the rates of both ways.
+        """
+        k = checks.integer("k", k, 1, checks.MAX_K)
+        ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
+        queries = np.atleast_2d(query_rows(Q, self.dim, self.dtype))
+        return measure(self, queries, k, ef_search, checks.threads(threads))
+
+    def tune(
+        self,
+        queries: ArrayLike | None = None,
+        target_recall: float = 0.95,
+        k: int = 10,
+        *,
+        max_ef_search: int = 4096,
+        sample: int = 1000,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> TuneReport:
+        """Find the cheapest ``ef_search`` that reaches a recall, by measuring.
+
+        The true neighbours are found once, by exact search. Then ``ef_search`` is doubled until the
+        target is reached, and narrowed down to 2%.
+
+        Without queries, stored vectors are asked: ``sample`` of them, drawn by chance. Each would
+        find itself, so k + 1 neighbours are asked for, by either way, and the vector itself is
+        taken out of both. That is honest about the match, but not about the walk: it ends at a
+        vector that is linked to its own neighbours, as no new query is. So for new queries the
+        recall is too high, and the ``ef_search`` too low: by half, where data have no structure.
+        Give queries of your own where you have some.
+
+        Parameters
+        ----------
+        queries : array-like, shape (n, dim), optional
+            Queries that the index was not built from; some hundreds make the interval narrow.
+        target_recall : float
+            Above 0 and at most 1. It is held against the measured recall, not against the lower
+            end of its interval.
+        k : int
+            As in `search`.
+        max_ef_search : int
+            Where to give up.
+        sample, seed : int
+            How many stored vectors stand in for queries, and the seed that draws them.
+        threads : int
+            As in `search`; queries a second are those of so many threads.
+
+        Returns
+        -------
+        TuneReport
+            The ``ef_search``, its recall with the interval, its speed, and the curve measured on
+            the way. If nothing up to ``max_ef_search`` reaches the target, `reached` is False, and
+            the rest is that of the highest recall.
+
+        Raises
+        ------
+        InvalidInputError
+            Fewer than two vectors, no queries, a target outside its range, and whatever `search`
+            refuses.
+
+        Examples
+        --------
+        >>> import numpy as np, vicinal
+        >>> X = np.random.default_rng(0).random((2000, 16), dtype=np.float32)
+        >>> ix = vicinal.Index(dim=16)
+        >>> ids = ix.add(X)
+        >>> best = ix.tune(target_recall=0.9)
+        >>> best.reached, best.recall >= 0.9
+        (True, True)
+        """
+        knobs = Knobs(target_recall, k, max_ef_search, sample, seed, threads)
+        return tune(self, queries, knobs)
