@@ -13,7 +13,15 @@ every error is a `VicinalError`.
 """
 
 from vicinal._native import __version__, isa
-from vicinal.collection import Collection, Page, Record
+from vicinal.collection import (
+    Collection,
+    CollectionStats,
+    GraphStats,
+    Hit,
+    Hits,
+    Page,
+    Record,
+)
 from vicinal.database import Database, open  # noqa: A004 - `vicinal.open` is what it is called
 from vicinal.errors import (
     CapacityError,
@@ -48,6 +56,7 @@ __all__ = [
     "CapacityError",
     "ClosedError",
     "Collection",
+    "CollectionStats",
     "CorruptionError",
     "Counters",
     "CurvePoint",
@@ -57,6 +66,9 @@ __all__ = [
     "FileMissingError",
     "ForkedError",
     "FormatError",
+    "GraphStats",
+    "Hit",
+    "Hits",
     "Index",
     "InternalError",
     "InvalidInputError",

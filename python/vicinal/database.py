@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vicinal import checks
 from vicinal.collection import Collection, declare
+from vicinal.collection.builder import Builder, sweep
 from vicinal.errors import MissingExtraError, NotFoundError
 from vicinal.records import catalog, verify
 
@@ -78,11 +79,14 @@ def open(  # noqa: A001 - `vicinal.open` is what it is called
 class Database:
     """Collections in a folder. `vicinal.open` makes it."""
 
-    __slots__ = ("_known", "_store")
+    __slots__ = ("_builder", "_known", "_store")
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, Collection] = {}
+        self._builder = Builder(store) if store.writable else None
+        if store.writable:
+            sweep(store)
 
     @property
     def path(self) -> Path:
@@ -147,7 +151,7 @@ class Database:
         declare.refuse_other(entry, asked)
         known = self._known.get(name)
         if known is None or known.entry != entry:
-            known = self._known[name] = Collection(self._store, entry)
+            known = self._known[name] = Collection(self._store, entry, self._builder)
         return known
 
     def drop(self, name: str) -> None:
@@ -205,7 +209,13 @@ class Database:
             return verify.repair(connection, verify.verify(connection))
 
     def close(self) -> None:
-        """Close it. What was written stays; collections of it can't be used any more."""
+        """Close it. What was written stays; collections of it can't be used any more.
+
+        A graph that is being made is given up, to be made later; one that is ahead of its file is
+        saved, which may take as long as writing that much.
+        """
+        if self._builder is not None and self._store.usable:
+            self._builder.stop()
         self._store.close()
 
     def _missing(self, name: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,3 +42,114 @@ class Page:
 
     records: list[Record]
     cursor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStats:
+    """The vectors of one name, as searches see them.
+
+    Attributes
+    ----------
+    vectors : int
+        In the graph, retired ones among them.
+    rows : int
+        Not in the graph yet, and compared one by one.
+    retired : int
+        Replaced or deleted, and stepped over until the graph is made anew.
+    """
+
+    vectors: int
+    rows: int
+    retired: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStats:
+    """What a collection holds.
+
+    Attributes
+    ----------
+    records : int
+    graphs : dict of str to GraphStats
+        By the name of the vectors.
+    """
+
+    records: int
+    graphs: dict[str, GraphStats]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One record that a search found.
+
+    Attributes
+    ----------
+    id : str, int or UUID
+    score : float
+        Higher is better, whatever the metric: the cosine of cosine, the inner product of ip, the
+        distance with its sign turned of the others.
+    distance : float
+        In the metric's own unit; lower is nearer.
+    payload : dict or None
+    """
+
+    id: Id
+    score: float
+    distance: float
+    payload: dict[str, Any] | None
+
+
+class Hits(Sequence[Hit]):
+    """What one query found, the best first.
+
+    Attributes
+    ----------
+    ids, scores, distances, payloads : list
+        The fields of all hits, as columns.
+    """
+
+    __slots__ = ("_hits",)
+
+    def __init__(self, hits: list[Hit]) -> None:
+        self._hits = hits
+
+    @property
+    def ids(self) -> list[Id]:
+        """The ids, the best first."""
+        return [hit.id for hit in self._hits]
+
+    @property
+    def scores(self) -> list[float]:
+        """The scores, falling."""
+        return [hit.score for hit in self._hits]
+
+    @property
+    def distances(self) -> list[float]:
+        """The distances, rising."""
+        return [hit.distance for hit in self._hits]
+
+    @property
+    def payloads(self) -> list[dict[str, Any] | None]:
+        """The payloads."""
+        return [hit.payload for hit in self._hits]
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> Hits: ...
+    def __getitem__(self, place: int | slice) -> Hit | Hits:
+        if isinstance(place, slice):
+            return Hits(self._hits[place])
+        return self._hits[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hits) and self._hits == other._hits
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {hit.id!r}  {hit.score:.4f}  {hit.payload!r}" for hit in self._hits)
+        return f"{len(self._hits)} hits{lines}"

@@ -1,27 +1,35 @@
-"""`Collection`: records by id, with payloads and vectors."""
+"""`Collection`: records by id, and search over their vectors."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vicinal import checks
-from vicinal.arrays import STORED, from_stored, row_width
+from vicinal.arrays import query_rows
 from vicinal.collection import accept
-from vicinal.collection.answers import Page, Record
-from vicinal.errors import CorruptionError, InvalidInputError, InvalidTypeError, NotFoundError
-from vicinal.records.rows import Batch, refuse_duplicates, to_id, to_keys, to_text
+from vicinal.collection.answers import CollectionStats, GraphStats, Page
+from vicinal.collection.nearest import Knobs, nearest
+from vicinal.collection.shelf import Shelf
+from vicinal.collection.shelf import payload as payload_of
+from vicinal.collection.space import Space
+from vicinal.errors import CorruptionError, InvalidInputError, InvalidTypeError, ReadOnlyError
+from vicinal.filters import parse
+from vicinal.records.rows import Batch, refuse_duplicates, to_keys, to_text
 from vicinal.records.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import apsw
+    from numpy.typing import ArrayLike
 
+    from vicinal.collection.builder import Builder
+    from vicinal.collection.nearest import Found
+    from vicinal.collection.view import View
+    from vicinal.filters import Expr
     from vicinal.records.catalog import CollectionSpec, Entry
-    from vicinal.records.rows import Key, Row
     from vicinal.records.store import Store
 
 
@@ -33,12 +41,21 @@ class Collection:
     between two writes.
     """
 
-    __slots__ = ("_entry", "_store", "_table")
+    __slots__ = ("_builder", "_entry", "_shelf", "_spaces", "_store", "_table")
 
-    def __init__(self, store: Store, entry: Entry) -> None:
+    def __init__(self, store: Store, entry: Entry, builder: Builder | None) -> None:
         self._store = store
         self._entry = entry
+        self._builder = builder
         self._table = Table(entry)
+        self._shelf = Shelf(entry, self._table)
+        self._spaces = {
+            name: Space(entry, self._table, name, store.folder, follows=builder is None)
+            for name in entry.spec.vectors
+        }
+        if builder is not None:
+            for space in self._spaces.values():
+                builder.watch(space)
 
     @property
     def name(self) -> str:
@@ -89,7 +106,7 @@ class Collection:
         """
         batch = accept.batch(ids, vectors, payloads, self.spec.vectors)
         with self._store.writing() as connection:
-            self._put(connection, batch)
+            self._table.put(connection, batch)
         return len(batch.keys)
 
     def set_payload(self, ids: Any, payload: dict[str, Any], *, replace: bool = False) -> int:
@@ -121,42 +138,47 @@ class Collection:
         replace = checks.flag("replace", replace)
         to_text(payload)  # refused before anything is read
         with self._store.writing() as connection:
-            rows = self._found(connection, keys)
+            rows = self._shelf.all_rows(connection, keys)
             texts = [
-                to_text(payload if replace else {**(_payload(row) or {}), **payload})
+                to_text(payload if replace else {**(payload_of(row) or {}), **payload})
                 for row in rows
             ]
             # Vectors are told apart by what records have: some may lack some of them.
-            for names, chosen in self._by_vectors(connection, rows).items():
+            for names, chosen in self._shelf.by_vectors(connection, rows).items():
                 places = [place for place, _ in chosen]
                 batch = Batch(
                     [keys[place] for place in places],
                     [texts[place] for place in places],
                     {name: np.stack([vectors[name] for _, vectors in chosen]) for name in names},
                 )
-                self._put(connection, batch)
+                self._table.put(connection, batch)
         return len(keys)
 
-    def delete(self, ids: Any) -> int:
-        """Remove records; those that are not there are none.
+    def delete(self, ids: Any = None, *, filter: Any = None) -> int:
+        """Remove records: those of these ids, or those that a filter holds for.
 
         Parameters
         ----------
-        ids : sequence of str, int or UUID
-            Which ones.
+        ids : sequence of str, int or UUID, optional
+            Which ones; those that are not there are none.
+        filter : Expr or dict, optional
+            Instead of ids, a condition over payloads.
 
         Returns
         -------
         int
             Records removed.
         """
-        keys = to_keys(ids)
+        if (ids is None) == (filter is None):
+            raise InvalidInputError("delete: give either ids or filter=")
+        condition = parse(filter)
+        keys = [] if ids is None else list(dict.fromkeys(to_keys(ids)))
         with self._store.writing() as connection:
-            retired = self._table.retire(connection, list(dict.fromkeys(keys)))
-        return len(retired)
-
-    def _put(self, connection: apsw.Connection, batch: Batch) -> None:
-        self._table.put(connection, batch)
+            if condition is None:
+                return len(self._table.retire(connection, keys))
+            slots = self._table.slots_where(connection, *condition.sql()).tolist()
+            self._table.retire_slots(connection, slots)
+            return len(slots)
 
     # ---- reading -----------------------------------------------------------------------------
 
@@ -188,16 +210,28 @@ class Collection:
         strict = checks.choice("missing", missing, ("error", "none")) == "error"
         vectors = checks.flag("vectors", vectors)
         with self._store.reading() as connection:
-            rows = self._found(connection, keys, strict)
-            return [None if row is None else self._record(connection, row, vectors) for row in rows]
+            look = self._shelf.all_rows if strict else self._shelf.rows
+            return [
+                None if row is None else self._shelf.record(connection, row, vectors=vectors)
+                for row in look(connection, keys)
+            ]
 
-    def scroll(self, *, after: int | None = None, limit: int = 100, vectors: bool = False) -> Page:
+    def scroll(
+        self,
+        *,
+        filter: Any = None,
+        after: int | None = None,
+        limit: int = 100,
+        vectors: bool = False,
+    ) -> Page:
         """Give records page by page, in the order in which they were written.
 
         Each page is a state of its own: records written or changed meanwhile come at the end.
 
         Parameters
         ----------
+        filter : Expr or dict, optional
+            Only those it holds for.
         after : int, optional
             The `Page.cursor` of the page before.
         limit : int
@@ -209,20 +243,173 @@ class Collection:
         -------
         Page
         """
+        where, bound = _sql(parse(filter))
         start = 0 if after is None else checks.integer("after", after, 0, 2**63 - 1)
         limit = checks.integer("limit", limit, 1, 100_000)
         vectors = checks.flag("vectors", vectors)
         with self._store.reading() as connection:
-            found = self._table.page(connection, start, limit)
+            found = self._table.page(connection, start, limit, where, bound)
             records = [
-                self._record(connection, self._whole(slot, row), vectors) for slot, row in found
+                self._shelf.record(connection, self._shelf.whole(slot, row), vectors=vectors)
+                for slot, row in found
             ]
         return Page(records, found[-1][0] if len(found) == limit else None)
 
-    def count(self) -> int:
-        """Count the records."""
+    def count(self, *, filter: Any = None) -> int:
+        """Count the records, or those that a filter holds for.
+
+        Parameters
+        ----------
+        filter : Expr or dict, optional
+            A condition over payloads.
+        """
+        where, bound = _sql(parse(filter))
         with self._store.reading() as connection:
-            return self._table.count(connection)
+            return self._table.count(connection, where, bound)
+
+    # ---- searching ---------------------------------------------------------------------------
+
+    def search(
+        self,
+        vector: ArrayLike,
+        k: int = 10,
+        *,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+        exact: bool = False,
+        payloads: bool = True,
+        threads: int = 0,
+    ) -> Any:
+        """Find the records whose vectors are nearest.
+
+        Records that were just written are compared one by one until the graph has them, so every
+        record that is there can be found.
+
+        Parameters
+        ----------
+        vector : array-like, shape (dim,) or (n, dim)
+            One query, or several.
+        k : int
+            How many records; of fewer that there are, all.
+        filter : Expr or dict, optional
+            Only records for whose payload it holds; see `vicinal.field`.
+        using : str, optional
+            The name of the vectors, where a collection has several.
+        ef_search : int
+            Candidates kept during the walk: more find the nearest more surely, and take longer.
+        exact : bool
+            True compares all of them.
+        payloads : bool
+            False leaves them where they are.
+        threads : int
+            0 means all cores; a single query takes one.
+
+        Returns
+        -------
+        Hits, or list of Hits
+            One for each query, the best first.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As `Index.search`; a filter that can't be read.
+        """
+        space = self._space(using)
+        spec = space.spec
+        queries = query_rows(vector, spec.dim, spec.dtype)
+        condition = parse(filter)
+        knobs = Knobs(
+            k=checks.integer("k", k, 1, checks.MAX_K),
+            ef_search=checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
+            exact=checks.flag("exact", exact),
+            threads=checks.threads(threads),
+        )
+        payloads = checks.flag("payloads", payloads)
+        while True:
+            with self._store.reading() as connection:
+                found = self._nearest(connection, space, np.atleast_2d(queries), condition, knobs)
+                if found is None:
+                    continue
+                hits = [
+                    self._shelf.hits(connection, one, spec.metric, payloads=payloads)
+                    for one in found
+                ]
+            return hits[0] if queries.ndim == 1 else hits
+
+    def _nearest(
+        self,
+        connection: apsw.Connection,
+        space: Space,
+        queries: Any,
+        condition: Expr | None,
+        knobs: Knobs,
+    ) -> list[Found] | None:
+        """The slots and distances for each query, None where a new look is needed."""
+        view = space.view(connection, private=self._store.in_transaction)
+        if view is None:
+            return None
+        allowed = None
+        if condition is not None:
+            where, bound = condition.sql()
+            allowed = self._table.slots_where(connection, where, bound, space.name)
+        try:
+            return nearest(view, space.spec, queries, knobs, allowed)
+        except CorruptionError:
+            space.distrust(view)
+            return None
+
+    def _space(self, using: str | None) -> Space:
+        if using is None and len(self._spaces) != 1:
+            raise InvalidInputError(
+                f"collection {self.name!r} has the vectors {', '.join(self._spaces) or 'none'}; "
+                "say which by using="
+            )
+        name = next(iter(self._spaces)) if using is None else checks.text("using", using)
+        accept.spec_of(name, self.spec.vectors)
+        return self._spaces[name]
+
+    # ---- upkeep ------------------------------------------------------------------------------
+
+    def compact(self) -> None:
+        """Bring the graphs up to date and save them, and give free space back to the disk.
+
+        Searches and writes go on meanwhile.
+
+        Raises
+        ------
+        ReadOnlyError
+            The database was opened with ``mode="r"``.
+        InvalidInputError
+            Within a transaction.
+        """
+        if self._builder is None:
+            raise ReadOnlyError(f"{self._store.folder}: opened with mode='r'; a writer compacts")
+        if self._store.in_transaction:
+            raise InvalidInputError("compact: not within a transaction; call it behind the block")
+        for space in self._spaces.values():
+            self._builder.finish(space)
+        self._store.shrink()
+
+    def stats(self) -> CollectionStats:
+        """Describe what is held, and how far the graphs are behind it."""
+        views = {name: self._view(space) for name, space in self._spaces.items()}
+        graphs = {
+            name: GraphStats(
+                vectors=0 if view.index is None else len(view.index),
+                rows=len(view.slots) - view.lost,
+                retired=len(view.dead),
+            )
+            for name, view in views.items()
+        }
+        return CollectionStats(self.count(), graphs)
+
+    def _view(self, space: Space) -> View:
+        while True:
+            with self._store.reading() as connection:
+                view = space.view(connection, private=self._store.in_transaction)
+            if view is not None:
+                return view
 
     def __len__(self) -> int:
         return self.count()
@@ -241,66 +428,6 @@ class Collection:
         )
         return f"Collection({self.name!r}, {vectors or 'no vectors'})"
 
-    def _found(
-        self, connection: apsw.Connection, keys: Sequence[Key], strict: bool = True
-    ) -> list[Any]:
-        """The rows of these ids; None for those not there, unless that is an error."""
-        slots = self._table.slots_of(connection, keys)
-        for place, slot in enumerate(slots):
-            if slot is None and strict:
-                raise NotFoundError(
-                    f"collection {self.name!r} has no record {to_id(keys[place])!r} "
-                    f"(ids: row {place})"
-                )
-        rows = self._table.rows(connection, [slot for slot in slots if slot is not None])
-        return [
-            None if slot is None else self._whole(slot, rows[slot], to_id(key))
-            for slot, key in zip(slots, keys, strict=True)
-        ]
 
-    def _whole(self, slot: int, row: Row | None, name: Any = None) -> Row:
-        if row is None:
-            known = f"record {name!r}" if name is not None else f"the record in slot {slot}"
-            raise CorruptionError(
-                f"collection {self.name!r}: {known} is not what was written; it can't be served. "
-                "db.verify() lists all such records"
-            )
-        return row
-
-    def _record(self, connection: apsw.Connection, row: Row, vectors: bool) -> Record:
-        held = {}
-        if vectors:
-            for name, vector in self._vectors(connection, row).items():
-                spec = self.spec.vectors[name]
-                held[name] = from_stored(vector.view(np.uint8), spec.dim, spec.dtype)[0]
-        return Record(to_id(row.key), _payload(row), held)
-
-    def _vectors(self, connection: apsw.Connection, row: Row) -> dict[str, Any]:
-        """The vectors that a record has, in the stored dtype."""
-        held = {}
-        for name, spec in self.spec.vectors.items():
-            kind = STORED[spec.dtype]
-            width = row_width(spec.dim, spec.dtype) * kind.itemsize
-            _, plain, damaged = self._table.vectors(connection, name, [row.slot], width)
-            if damaged:
-                raise CorruptionError(
-                    f"collection {self.name!r}: the vector {name!r} of record {to_id(row.key)!r} "
-                    "is not what was written; it can't be served. db.verify() lists all such"
-                )
-            if len(plain):
-                held[name] = plain[0].view(kind)
-        return held
-
-    def _by_vectors(
-        self, connection: apsw.Connection, rows: Sequence[Row]
-    ) -> dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]]:
-        """Places of rows with their vectors, by the names of those."""
-        groups: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
-        for place, row in enumerate(rows):
-            held = self._vectors(connection, row)
-            groups.setdefault(tuple(held), []).append((place, held))
-        return groups
-
-
-def _payload(row: Row) -> dict[str, Any] | None:
-    return None if row.payload is None else json.loads(row.payload)
+def _sql(condition: Expr | None) -> tuple[str, list[Any]]:
+    return ("1", []) if condition is None else condition.sql()

@@ -14,8 +14,8 @@ from vicinal.records import schema
 
 FILE = "records.sqlite"
 
-#: Since 3.51.3 a reset of the log can't race with a checkpoint any more (sqlite.org/wal.html); since
-#: 3.53 numbers in JSON are read to the last bit.
+#: Since 3.51.3 a reset of the log can't race with a checkpoint (sqlite.org/wal.html); since 3.53
+#: numbers in JSON are read to the last bit.
 OLDEST_SQLITE = (3, 53, 0)
 
 #: Of 8 KiB: five vectors of 384 f32 fit a page with little left over; of 4 KiB two, and a quarter.

@@ -24,6 +24,9 @@ log = logging.getLogger("vicinal.records")
 #: Pages of the log after which they are copied into the file: 8 MiB.
 CHECKPOINT_PAGES = 1024
 
+#: Pages moved in one transaction: 8 MiB.
+SHRINK_PAGES = 1024
+
 #: Connections kept for readers to come.
 SPARE_READERS = 16
 
@@ -90,6 +93,16 @@ class Store:
         """Whether this handle may write."""
         return self._lock is not None
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is open, and this process's own."""
+        return not self._closed and self.pid == os.getpid()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is within `writing`."""
+        return self._holder == threading.get_ident()
+
     def connections(self) -> list[apsw.Connection]:
         """All that are open, for `forks`."""
         own = [self._writer] if self._writer else []
@@ -113,7 +126,7 @@ class Store:
             else:
                 with self._transaction(self._writer):
                     yield self._writer
-        if not self._depth_here():
+        if not self.in_transaction:
             for tell in list(self.committed):
                 tell()
 
@@ -172,7 +185,7 @@ class Store:
         Within `writing` of the same thread it is what that has written so far.
         """
         self._check()
-        if self._writer is not None and self._depth_here():
+        if self._writer is not None and self.in_transaction:
             try:
                 yield self._writer
             except apsw.Error as error:
@@ -186,9 +199,6 @@ class Store:
             self._explain(error)
         finally:
             self._give_back(connection)
-
-    def _depth_here(self) -> bool:
-        return self._holder == threading.get_ident()
 
     def _borrow(self) -> apsw.Connection:
         try:
@@ -254,6 +264,28 @@ class Store:
             log.warning("%s: no room to copy the log into the file; it grows", self.file)
         except apsw.Error as error:  # an fsync is never repeated
             self._poisoned_by(error)
+
+    def shrink(self) -> None:
+        """Give pages that nothing uses back to the disk, and empty the log.
+
+        Pages at the end of the file take the place of free ones, a little at a time: other
+        threads write in between.
+        """
+        left = 1
+        while left:
+            with self.writing() as connection:
+                connection.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})").fetchall()
+                left = connection.pragma("freelist_count")
+        with self._turn:
+            self._check()
+            assert self._writer is not None, "it has written"
+            try:
+                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except (apsw.BusyError, apsw.LockedError):
+                return  # readers are in the log; the next checkpoint sees to it
+            except apsw.Error as error:
+                self._explain(error)
+                raise
 
     def close(self) -> None:
         """Close every connection and let the next writer in. Closing twice is closing once."""

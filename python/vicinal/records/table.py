@@ -106,7 +106,7 @@ class Table:
         rows = zip(slots.tolist(), batch.keys, batch.payloads, sums.tolist(), strict=True)
         self._insert(connection, f"INSERT INTO {self.records} VALUES (?, ?, ?, ?)", rows)
         for name, vectors in batch.vectors.items():
-            plain = vectors.view(np.uint8).reshape(count, -1)
+            plain = vectors.view(np.uint8)
             width, memory = plain.shape[1], plain.data.cast("B") if plain.size else b""
             blobs = (memory[i : i + width] for i in range(0, width * count, width))
             sums = vector_sums(slots, plain)
@@ -164,10 +164,15 @@ class Table:
         return [connection.execute(command, (key,)).get for key in keys]
 
     def slots_where(
-        self, connection: apsw.Connection, where: str, bound: Sequence[Any]
+        self,
+        connection: apsw.Connection,
+        where: str,
+        bound: Sequence[Any],
+        having: str | None = None,
     ) -> NDArray[np.int64]:
-        """The slots that a condition over ``r`` holds for, rising."""
-        command = f"SELECT r.slot FROM {self.records} AS r WHERE {where} ORDER BY r.slot"
+        """The slots that a condition over ``r`` holds for and that have a vector, rising."""
+        join = f"JOIN {self._vectors[having]} USING (slot) " if having else ""
+        command = f"SELECT r.slot FROM {self.records} AS r {join}WHERE {where} ORDER BY r.slot"
         found = connection.execute(command, bound)
         return np.fromiter((slot for (slot,) in found), np.int64)
 
@@ -204,25 +209,35 @@ class Table:
         return _matrix(rows, width)
 
     def vectors_after(
-        self, connection: apsw.Connection, name: str, after: int, upto: int, width: int
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8], list[int]]]:
-        """The vectors of the slots behind ``after``, some thousands at a time.
+        self, connection: apsw.Connection, name: str, after: int, width: int, limit: int = STRIDE
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], list[int]]:
+        """The vectors of the next slots behind ``after``.
 
-        Yields
-        ------
+        Returns
+        -------
         slots : ndarray of int64, shape (n,)
             Rising.
         rows : ndarray of uint8, shape (n, width)
         damaged : list of int
-            Slots whose vectors are not what was written; not among the others.
+            Slots whose vectors are not what was written; not among the others. There are no more
+            behind `after` where both are empty.
         """
         command = (
-            f"SELECT slot, vector, sum FROM {self._vectors[name]} "
-            "WHERE slot > ? AND slot <= ? ORDER BY slot"
+            f"SELECT slot, vector, sum FROM {self._vectors[name]} WHERE slot > ? "
+            "ORDER BY slot LIMIT ?"
         )
-        found = connection.execute(command, (after, upto))
-        while rows := list(islice(found, STRIDE)):
-            yield _matrix(rows, width)
+        return _matrix(list(connection.execute(command, (after, limit))), width)
+
+    def all_vectors_after(
+        self, connection: apsw.Connection, name: str, after: int, width: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8], list[int]]]:
+        """All vectors behind ``after``, as `vectors_after` gives them."""
+        while True:
+            slots, rows, damaged = self.vectors_after(connection, name, after, width)
+            if not len(slots) and not damaged:
+                return
+            yield slots, rows, damaged
+            after = max([*slots[-1:].tolist(), *damaged[-1:]])
 
     def retired_after(self, connection: apsw.Connection, seq: int) -> list[tuple[int, int]]:
         """The notes behind ``seq``: pairs of its number and the slot that was retired."""

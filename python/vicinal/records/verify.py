@@ -84,7 +84,7 @@ def verify(connection: apsw.Connection) -> Verdict:
         ]
         for vector, spec in entry.spec.vectors.items():
             width = row_width(spec.dim, spec.dtype) * STORED[spec.dtype].itemsize
-            for found, _, broken in table.vectors_after(connection, vector, 0, 2**63 - 1, width):
+            for found, _, broken in table.all_vectors_after(connection, vector, 0, width):
                 strays = found[~np.isin(found, slots)].tolist()
                 bad += [(slot, vector) for slot in broken + strays]
         damaged += [

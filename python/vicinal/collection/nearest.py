@@ -1,0 +1,163 @@
+"""Search over a view: the graph's answers and the rows', without what was retired, as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from vicinal._native import knn
+from vicinal.arrays import stored_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vicinal.collection.view import View
+    from vicinal.records.catalog import VectorSpec
+
+#: Of one query: slots and distances, the nearest first.
+Found: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32]]"
+
+#: Up to so many allowed vectors, or this share of all, are compared one by one.
+FEW = 20_000
+FEW_OF_ALL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What a search is asked for, as in `Index.search`."""
+
+    k: int
+    ef_search: int
+    exact: bool
+    threads: int
+
+
+def nearest(
+    view: View,
+    spec: VectorSpec,
+    queries: NDArray[Any],
+    knobs: Knobs,
+    allowed: NDArray[np.int64] | None = None,
+) -> list[Found]:
+    """The k nearest vectors of a view for each query.
+
+    Parameters
+    ----------
+    view : View
+    spec : VectorSpec
+    queries : ndarray, shape (m, ...)
+        As the engine takes them.
+    knobs : Knobs
+    allowed : ndarray of int64, optional
+        Rising slots that have a vector: no other is found.
+
+    Returns
+    -------
+    list of (slots, distances)
+        One for each query, of at most k.
+    """
+    k, threads = knobs.k, knobs.threads
+    parts = [_in_rows(view, spec, queries, k, threads, allowed)]
+    if view.index is not None:
+        inside = None if allowed is None else allowed[allowed <= view.covered]
+        few = inside is not None and len(inside) <= max(FEW, FEW_OF_ALL * len(view.index))
+        if inside is not None and few:
+            parts.append(_one_by_one(view, spec, queries, k, threads, inside))
+        else:
+            parts.append(_in_graph(view, queries, knobs, inside))
+    return [_merged([part[query] for part in parts], k) for query in range(len(queries))]
+
+
+def _merged(parts: list[Found], k: int) -> Found:
+    slots = np.concatenate([part[0] for part in parts])
+    distances = np.concatenate([part[1] for part in parts])
+    order = np.lexsort((slots, distances))[:k]
+    return slots[order], distances[order]
+
+
+def _in_rows(
+    view: View,
+    spec: VectorSpec,
+    queries: NDArray[Any],
+    k: int,
+    threads: int,
+    allowed: NDArray[np.int64] | None,
+) -> list[Found]:
+    """Among the rows behind the graph."""
+    if allowed is not None:  # none of which is retired
+        keep = np.isin(view.slots, allowed, assume_unique=True)
+        return _compared(view.slots[keep], view.rows[keep], spec, queries, k, threads)
+    found = _compared(view.slots, view.rows, spec, queries, k + view.lost, threads)
+    if not view.lost:
+        return found
+    good = [view.alive(slots) for slots, _ in found]
+    return [
+        (slots[keep][:k], distances[keep][:k])
+        for (slots, distances), keep in zip(found, good, strict=True)
+    ]
+
+
+def _one_by_one(
+    view: View,
+    spec: VectorSpec,
+    queries: NDArray[Any],
+    k: int,
+    threads: int,
+    slots: NDArray[np.int64],
+) -> list[Found]:
+    """Among the given slots."""
+    assert view.index is not None, "asked only where there is a graph"
+    # A vector that was damaged when the graph was made is in the database but not in the graph.
+    held = np.fromiter((slot in view.index for slot in slots.tolist()), bool, len(slots))
+    slots = slots[held]
+    rows = stored_rows(view.index.get(slots), spec.dim, spec.dtype)
+    return _compared(slots, rows, spec, queries, k, threads)
+
+
+def _compared(
+    slots: NDArray[np.int64],
+    rows: NDArray[Any],
+    spec: VectorSpec,
+    queries: NDArray[Any],
+    k: int,
+    threads: int,
+) -> list[Found]:
+    # Without rows, too: the engine judges the queries.
+    k = max(1, min(k, len(slots)))
+    places, distances, counts, _ = knn(rows, queries, spec.dim, spec.metric, spec.dtype, k, threads)
+    assert not isinstance(counts, int), "there are several queries, or one of several"
+    return [
+        (slots[place[:count]], row[:count])
+        for place, row, count in zip(places, distances, counts.tolist(), strict=True)
+    ]
+
+
+def _in_graph(
+    view: View, queries: NDArray[Any], knobs: Knobs, allowed: NDArray[np.int64] | None
+) -> list[Found]:
+    """Among what the graph covers: asked for more until enough of it may be answered."""
+    index, k = view.index, knobs.k
+    assert index is not None, "asked only where there is a graph"
+    living = max(1, len(index) - len(view.dead))
+    share = living / max(1, len(index)) if allowed is None else len(allowed) / max(1, len(index))
+    ask = min(len(index), int(k / share) + (0 if share == 1 else k))
+    while True:
+        result = index.search(
+            queries,
+            max(1, ask),
+            ef_search=max(knobs.ef_search, ask),
+            exact=knobs.exact,
+            threads=knobs.threads,
+        )
+        found = []
+        for row, distances in zip(result.ids, result.distances, strict=True):
+            good = (row >= 0) & (row <= view.covered)
+            good &= view.alive(row)
+            if allowed is not None:
+                good &= np.isin(row, allowed)
+            found.append((row[good][:k], distances[good][:k]))
+        if ask >= len(index) or all(len(slots) == k for slots, _ in found):
+            return found
+        ask = min(len(index), 2 * ask)

@@ -1,0 +1,135 @@
+"""Rows of a collection as the records that users see, or an error that names the damaged one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vicinal.arrays import STORED, from_stored, row_width
+from vicinal.collection.answers import Hit, Hits, Record
+from vicinal.errors import CorruptionError, NotFoundError
+from vicinal.records.rows import to_id
+from vicinal.result import SCORES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+    from vicinal.collection.nearest import Found
+    from vicinal.records.catalog import Entry
+    from vicinal.records.rows import Key, Row
+    from vicinal.records.table import Table
+
+log = logging.getLogger("vicinal.collection")
+
+SEE = "it can't be served. db.verify() lists all such records"
+
+
+class Shelf:
+    """What is read of a collection's tables, in one transaction each.
+
+    Parameters
+    ----------
+    entry : Entry
+        The collection.
+    table : Table
+        Its tables.
+    """
+
+    def __init__(self, entry: Entry, table: Table) -> None:
+        self._name = entry.name
+        self._specs = entry.spec.vectors
+        self._table = table
+
+    def rows(self, connection: apsw.Connection, keys: Sequence[Key]) -> list[Row | None]:
+        """The rows of these ids; None for those not there."""
+        slots = self._table.slots_of(connection, keys)
+        found = self._table.rows(connection, [slot for slot in slots if slot is not None])
+        return [
+            None if slot is None else self.whole(slot, found[slot], to_id(key))
+            for slot, key in zip(slots, keys, strict=True)
+        ]
+
+    def all_rows(self, connection: apsw.Connection, keys: Sequence[Key]) -> list[Row]:
+        """The rows of these ids, all of which must be there."""
+        rows: list[Row] = []
+        for place, row in enumerate(self.rows(connection, keys)):
+            if row is None:
+                raise NotFoundError(
+                    f"collection {self._name!r} has no record {to_id(keys[place])!r} "
+                    f"(ids: row {place})"
+                )
+            rows.append(row)
+        return rows
+
+    def whole(self, slot: int, row: Row | None, name: Any = None) -> Row:
+        """A row, unless it is damaged."""
+        if row is None:
+            known = f"record {name!r}" if name is not None else f"the record in slot {slot}"
+            raise CorruptionError(
+                f"collection {self._name!r}: {known} is not what was written; {SEE}"
+            )
+        return row
+
+    def record(self, connection: apsw.Connection, row: Row, *, vectors: bool) -> Record:
+        """A row as users see it."""
+        held = {}
+        if vectors:
+            for name, vector in self.vectors(connection, row).items():
+                spec = self._specs[name]
+                held[name] = from_stored(vector.view(np.uint8), spec.dim, spec.dtype)[0]
+        return Record(to_id(row.key), payload(row), held)
+
+    def vectors(self, connection: apsw.Connection, row: Row) -> dict[str, Any]:
+        """The vectors that a record has, in the stored dtype."""
+        held = {}
+        for name, spec in self._specs.items():
+            kind = STORED[spec.dtype]
+            width = row_width(spec.dim, spec.dtype) * kind.itemsize
+            _, plain, damaged = self._table.vectors(connection, name, [row.slot], width)
+            if damaged:
+                raise CorruptionError(
+                    f"collection {self._name!r}: the vector {name!r} of record "
+                    f"{to_id(row.key)!r} is not what was written; {SEE}"
+                )
+            if len(plain):
+                held[name] = plain[0].view(kind)
+        return held
+
+    def by_vectors(
+        self, connection: apsw.Connection, rows: Sequence[Row]
+    ) -> dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]]:
+        """Places of rows with their vectors, by the names of those."""
+        groups: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
+        for place, row in enumerate(rows):
+            held = self.vectors(connection, row)
+            groups.setdefault(tuple(held), []).append((place, held))
+        return groups
+
+    def hits(
+        self, connection: apsw.Connection, found: Found, metric: str, *, payloads: bool
+    ) -> Hits:
+        """What a search found, with ids and payloads. A damaged record is left out."""
+        slots, distances = found[0].tolist(), found[1].tolist()
+        rows = self._table.rows(connection, slots)
+        top = SCORES.get(metric, 0.0)
+        hits = []
+        for slot, distance in zip(slots, distances, strict=True):
+            row = rows.get(slot)
+            if row is None:
+                log.warning(
+                    "%s: the record in slot %d is not what was written; %s", self._name, slot, SEE
+                )
+                continue
+            told = payload(row) if payloads else None
+            hits.append(Hit(to_id(row.key), top - distance, distance, told))
+        return Hits(hits)
+
+
+def payload(row: Row) -> dict[str, Any] | None:
+    """The payload of a row."""
+    return None if row.payload is None else json.loads(row.payload)

@@ -1,0 +1,241 @@
+"""The vectors of one name: how their view follows the records, and what graphs it stands on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vicinal.arrays import STORED, row_width
+from vicinal.collection.view import Tail, View
+from vicinal.errors import CorruptionError, FormatError, StorageError
+from vicinal.index import Index
+from vicinal.records import manifest
+from vicinal.records.table import Position
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import apsw
+    from numpy.typing import NDArray
+
+    from vicinal.records.catalog import Entry
+    from vicinal.records.table import Table
+
+log = logging.getLogger("vicinal.collection")
+
+#: The folder for files of graphs, within the database's.
+GRAPHS = "graphs"
+
+
+#: Retired rows that a search steps over before they are taken out, as a number and a 1/share.
+LOST = 64
+
+
+class Space:
+    """The view of the vectors of a name, shared by all threads of a handle.
+
+    Parameters
+    ----------
+    entry : Entry
+        The collection.
+    table : Table
+        Its tables.
+    name : str
+        Of the vectors.
+    folder : Path
+        The database's.
+    follows : bool
+        Whether graphs are made elsewhere: by the process that writes.
+    """
+
+    def __init__(
+        self, entry: Entry, table: Table, name: str, folder: Path, *, follows: bool
+    ) -> None:
+        self.collection = entry.name
+        self.name = name
+        self.number = entry.vectors[name]
+        self.spec = entry.spec.vectors[name]
+        self.table = table
+        self.folder = folder / GRAPHS
+        self._follows = follows
+        self._kind = STORED[self.spec.dtype]
+        self._elements = row_width(self.spec.dim, self.spec.dtype)
+        self.width = self._elements * self._kind.itemsize
+        self._lock = threading.RLock()
+        self._tail = Tail(self._elements, self._kind)
+        self._view: View | None = None
+        self._distrusted: set[int] = set()
+
+    def view(self, connection: apsw.Connection, *, private: bool = False) -> View | None:
+        """The view of the state that a connection reads.
+
+        Parameters
+        ----------
+        connection : apsw.Connection
+            In a transaction.
+        private : bool
+            True where it reads what is not committed: the view is for it alone.
+
+        Returns
+        -------
+        View or None
+            None where the view has gone on to a later state than the connection's: read anew.
+        """
+        where = self.table.position(connection)
+        with self._lock:
+            view = self._view
+            if view is None or (self._follows and self._has_new_file(connection, view, where)):
+                if view is not None and _behind(where, view):
+                    return None
+                view = self._first_view(connection)
+            if _behind(where, view):
+                return None
+            if where != Position(view.slot, view.seq):
+                view = self._advanced(connection, view, where, private)
+            if not private:
+                self._view = view
+            return view
+
+    def publish(self, index: Index, covered: int) -> None:
+        """Let searches find the slots up to ``covered`` in a graph that holds them now."""
+        with self._lock:
+            assert self._view is not None, "what is in the graph was seen in a view"
+            self._tail.drop(covered)
+            self._view = replace(
+                self._view,
+                index=index,
+                covered=covered,
+                slots=self._tail.slots,
+                rows=self._tail.rows,
+            )
+
+    def replace_graph(self, connection: apsw.Connection, index: Index, where: Position) -> bool:
+        """Stand on a graph made anew, of all that was alive at ``where`` or later.
+
+        False where the view is of a later state than the connection: try with a new one.
+        """
+        now = self.table.position(connection)
+        with self._lock:
+            if self._view is not None and _behind(now, self._view):
+                return False
+            generation = self._view.generation if self._view else 0
+            self._tail = Tail(self._elements, self._kind)
+            base = self._based(index, where.slot, where.seq, generation)
+            self._view = self._advanced(connection, base, now, private=False)
+            return True
+
+    def saved(self, generation: int) -> None:
+        """Note that the graph has a file."""
+        with self._lock:
+            assert self._view is not None, "there is a graph"
+            self._view = replace(self._view, generation=generation)
+
+    def distrust(self, view: View) -> None:
+        """Do without the graph of a view: its file is damaged."""
+        with self._lock:
+            log.warning(
+                "%s: the graph of %r is damaged; its vectors are compared one by one until it is "
+                "made anew",
+                self.collection,
+                self.name,
+            )
+            self._distrusted.add(view.generation)
+            if self._view is not None and self._view.index is view.index:
+                self._view = None
+
+    def _has_new_file(self, connection: apsw.Connection, view: View, where: Position) -> bool:
+        found = manifest.derived(connection, self.number)
+        generation = found.generation if found else 0
+        return generation != view.generation and not _behind(where, view)
+
+    def _first_view(self, connection: apsw.Connection) -> View:
+        """The graph of the file, and no rows yet; or nothing at all."""
+        self._tail = Tail(self._elements, self._kind)
+        found = manifest.derived(connection, self.number)
+        if found is None:
+            return self._based(None, 0, self.table.position(connection).seq, 0)
+        if found.generation not in self._distrusted:
+            try:
+                index = self._opened(found)
+                return self._based(index, found.slot, found.seq, found.generation)
+            except (CorruptionError, FormatError, StorageError) as error:
+                log.warning("%s: the graph of %r: %s", self.collection, self.name, error)
+                self._distrusted.add(found.generation)
+        return self._based(None, 0, self.table.position(connection).seq, found.generation)
+
+    def _opened(self, found: manifest.Derived) -> Index:
+        index = Index.open(self.folder / found.file, mmap=True)
+        said = (self.spec.dim, self.spec.metric, self.spec.dtype, found.count)
+        if (index.dim, index.metric, index.dtype, len(index)) != said:
+            raise CorruptionError(f"{found.file} is of other vectors than the database says")
+        return index
+
+    def _based(self, index: Index | None, covered: int, seq: int, generation: int) -> View:
+        return View(
+            index,
+            covered,
+            self._tail.slots,
+            self._tail.rows,
+            lost=0,
+            slot=covered,
+            seq=seq,
+            dead={},
+            base=seq,
+            generation=generation,
+        )
+
+    def _advanced(
+        self, connection: apsw.Connection, view: View, where: Position, private: bool
+    ) -> View:
+        """The view with what was written and retired since."""
+        dead = dict(view.dead) if private else view.dead
+        notes = self.table.retired_after(connection, view.seq)
+        for seq, slot in notes:
+            if slot <= view.slot:  # what came and went in between is not there to be found
+                dead[slot] = seq
+        lost = view.lost + sum(view.covered < slot <= view.slot for _, slot in notes)
+        slots, rows = [view.slots], [view.rows]
+        for new, plain, damaged in self.table.all_vectors_after(
+            connection, self.name, view.slot, self.width
+        ):
+            if damaged:
+                log.warning(
+                    "%s: the vectors %r of the records in the slots %s are damaged and left out",
+                    self.collection,
+                    self.name,
+                    damaged,
+                )
+            typed = plain.view(self._kind)
+            if private:
+                slots.append(new)
+                rows.append(typed)
+            else:
+                self._tail.append(new, typed)
+        if private:
+            held: tuple[NDArray[np.int64], NDArray[Any]] = (
+                np.concatenate(slots),
+                np.concatenate(rows),
+            )
+        else:
+            if lost > max(LOST, len(self._tail.slots) // LOST):
+                now = replace(view, seq=where.seq, dead=dead)
+                self._tail.remove(now.alive(self._tail.slots))
+                lost = 0
+            held = (self._tail.slots, self._tail.rows)
+        return replace(
+            view,
+            slots=held[0],
+            rows=held[1],
+            lost=lost,
+            slot=where.slot,
+            seq=where.seq,
+            dead=dead,
+        )
+
+
+def _behind(where: Position, view: View) -> bool:
+    return where.slot < view.slot or where.seq < view.seq

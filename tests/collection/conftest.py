@@ -1,0 +1,33 @@
+"""A database in a temporary folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vicinal
+from vicinal.collection import builder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "test.db"
+
+
+@pytest.fixture
+def db(path: Path) -> Iterator[vicinal.Database]:
+    with vicinal.open(path) as database:
+        yield database
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs are made of the smallest collections, too, and at once."""
+    monkeypatch.setattr(builder, "SMALL", 1)
+    monkeypatch.setattr(builder, "STEP", 64)
+    monkeypatch.setattr(builder, "PAUSE", 0.0)
