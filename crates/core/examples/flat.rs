@@ -5,6 +5,9 @@
 //! With `VICINAL_ISA` and `VICINAL_AMX` it times the other units.
 
 use half::{bf16, f16};
+mod common;
+
+use common::{cpu_seconds, read_npy};
 use vicinal_core::flat::{Block, Plane, Space, search};
 use vicinal_core::vectors::split_f32;
 use vicinal_core::{Dtype, Matrix, Metric, Run};
@@ -65,18 +68,6 @@ fn main() {
     }
 }
 
-/// Seconds that this thread ran: on a busy machine steadier than those on the wall.
-fn cpu_seconds() -> f64 {
-    unsafe extern "C" {
-        fn clock_gettime(clock: i32, time: *mut [i64; 2]) -> i32;
-    }
-    const THREAD_CPU: i32 = 3;
-    let mut time = [0; 2];
-    // SAFETY: on 64-bit Linux a timespec is two 64-bit numbers.
-    unsafe { clock_gettime(THREAD_CPU, &mut time) };
-    time[0] as f64 + time[1] as f64 / 1e9
-}
-
 fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
     match dtype {
         Dtype::F32 => bytemuck::cast_slice(values).to_vec(),
@@ -92,22 +83,4 @@ fn split(base: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let halves: Vec<_> = base.chunks_exact(4).map(|x| split_f32(bytemuck::pod_read_unaligned(x))).collect();
     let (hi, lo): (Vec<u16>, Vec<u16>) = halves.into_iter().unzip();
     (bytemuck::cast_slice(&hi).to_vec(), bytemuck::cast_slice(&lo).to_vec())
-}
-
-/// Rows of a C-ordered .npy of u8, f16 or f32 as f32, and their length.
-fn read_npy(path: &str) -> (Vec<f32>, usize) {
-    let bytes = std::fs::read(path).unwrap();
-    let header_len = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = std::str::from_utf8(&bytes[10..10 + header_len]).unwrap();
-    let data = &bytes[10 + header_len..];
-    let shape = header.split("'shape': (").nth(1).unwrap().split(')').next().unwrap();
-    let dim = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
-    let rows = if header.contains("u1") {
-        data.iter().map(|&x| f32::from(x)).collect()
-    } else if header.contains("f2") {
-        data.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-    } else {
-        data.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
-    };
-    (rows, dim)
 }

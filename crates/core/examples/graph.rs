@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p vicinal-core --example graph -- BASE.npy QUERIES.npy l2 [rows] [threads] [layout] [ef_search,…]`
 
+mod common;
+
+use common::{cpu_seconds, read_npy};
 use vicinal_core::{Dtype, Hits, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
 
 fn main() {
@@ -61,33 +64,9 @@ fn main() {
     }
 }
 
-/// Seconds that this thread ran: on a busy machine steadier than those on the wall.
-fn cpu_seconds() -> f64 {
-    let times = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
-    times.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).expect("nanoseconds") / 1e9
-}
-
 /// The share of true neighbours found; a tie with the farthest counts.
 fn recall(hits: &Hits, truth: &Hits) -> f64 {
     let pairs = hits.distances.chunks(hits.k).zip(truth.distances.chunks(truth.k));
     let found: usize = pairs.map(|(d, t)| d.iter().filter(|&&d| d <= t[t.len() - 1]).count()).sum();
     found as f64 / hits.distances.len() as f64
-}
-
-/// Rows of a C-ordered .npy of u8, f16 or f32 as f32, and their length.
-fn read_npy(path: &str) -> (Vec<f32>, usize) {
-    let bytes = std::fs::read(path).unwrap();
-    let header_len = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = std::str::from_utf8(&bytes[10..10 + header_len]).unwrap();
-    let data = &bytes[10 + header_len..];
-    let shape = header.split("'shape': (").nth(1).unwrap().split(')').next().unwrap();
-    let dim = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
-    let rows = if header.contains("u1") {
-        data.iter().map(|&x| f32::from(x)).collect()
-    } else if header.contains("f2") {
-        data.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-    } else {
-        data.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
-    };
-    (rows, dim)
 }

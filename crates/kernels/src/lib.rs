@@ -11,6 +11,7 @@
 //! | `scalar/`, `avx2/`, `avx512/`, `neon/` | those operations, and the functions compiled for them |
 //! | [`tile`] | many queries against many rows, as products of small matrices |
 //! | [`edges`] | 32 edges of a graph at once, from one bit a component |
+//! | `vectorized` | plain loops, compiled for each instruction set |
 //! | `detect` | which instruction sets this machine has, and `VICINAL_ISA` |
 //!
 //! Sums over floats are taken in `f32`: with u = 2⁻²⁴ they are within (len/4 + 11)·u·Σ|term| of
@@ -35,9 +36,11 @@ mod neon;
 pub mod reference;
 mod scalar;
 pub mod tile;
+mod vectorized;
 
 pub use detect::{Isa, available, isa, isa_error};
 pub use hint::prefetch;
+pub use vectorized::{Loops, vectorized};
 
 /// How a stored row is laid out, and with it the type of the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

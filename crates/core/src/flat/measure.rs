@@ -6,6 +6,7 @@
 
 use bytemuck::pod_read_unaligned;
 use half::f16;
+use vicinal_kernels::{Loops, vectorized};
 
 use super::{Plane, Space};
 use crate::types::{Dtype, Metric};
@@ -45,6 +46,11 @@ impl<'a> Measure<'a> {
 
     /// The user's distance of a row.
     pub fn distance(&mut self, row: Plane<'_>) -> f32 {
+        vectorized(Distance { measure: self, row })
+    }
+
+    #[inline(always)]
+    fn plain_distance(&mut self, row: Plane<'_>) -> f32 {
         let bytes = match row {
             Plane::Whole(bytes) => bytes,
             Plane::Split { hi, .. } => hi,
@@ -74,6 +80,7 @@ impl<'a> Measure<'a> {
         }
     }
 
+    #[inline(always)]
     fn squared_distance(&self, bytes: &[u8]) -> f64 {
         match self.space.dtype {
             Dtype::U8 => sum_u8(self.bytes, bytes, |q, x| (q - x) * (q - x)),
@@ -82,6 +89,7 @@ impl<'a> Measure<'a> {
         }
     }
 
+    #[inline(always)]
     fn dot(&self, bytes: &[u8]) -> f64 {
         match self.space.dtype {
             Dtype::U8 => sum_u8(self.bytes, bytes, |q, x| q * x),
@@ -90,6 +98,7 @@ impl<'a> Measure<'a> {
         }
     }
 
+    #[inline(always)]
     fn squared_row(&self, bytes: &[u8]) -> f64 {
         match self.space.dtype {
             Dtype::U8 => sum_u8(bytes, bytes, |x, _| x * x),
@@ -99,7 +108,23 @@ impl<'a> Measure<'a> {
     }
 }
 
+/// [`Measure::distance`], to be compiled for each instruction set.
+struct Distance<'a, 'b, 'c> {
+    measure: &'a mut Measure<'b>,
+    row: Plane<'c>,
+}
+
+impl Loops for Distance<'_, '_, '_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        self.measure.plain_distance(self.row)
+    }
+}
+
 /// The components of a row, or of a query as a [`Dtype::F32`] row.
+#[inline(always)]
 pub(super) fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
     match (dtype, row) {
         (Dtype::F32, Plane::Whole(bytes)) => {
@@ -125,6 +150,7 @@ pub(super) fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let (q8, q_rest) = q.as_chunks::<LANES>();
@@ -137,16 +163,20 @@ fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     for ((lane, &q), &x) in lanes.iter_mut().zip(q_rest).zip(x_rest) {
         *lane += term(f64::from(q), f64::from(x));
     }
+    // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
+    let lanes = std::hint::black_box(lanes);
     let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// 255^2 * 65536, the largest sum, fits in 32 bits without a sign.
+#[inline(always)]
 fn sum_u8(q: &[u8], x: &[u8], term: impl Fn(i32, i32) -> i32) -> f64 {
     f64::from(q.iter().zip(x).fold(0, |sum, (&q, &x)| sum + term(q.into(), x.into()) as u32))
 }
 
 /// As [`sum_u8`]; a product has a sign and needs no more than 2^30, a square needs no sign.
+#[inline(always)]
 fn sum_i8(q: &[u8], x: &[u8], term: impl Fn(i32, i32) -> i32) -> f64 {
     q.chunks(1 << 14)
         .zip(x.chunks(1 << 14))
@@ -155,6 +185,7 @@ fn sum_i8(q: &[u8], x: &[u8], term: impl Fn(i32, i32) -> i32) -> f64 {
         .sum()
 }
 
+#[inline(always)]
 fn count(q: &[u8], x: &[u8], term: impl Fn(u64, u64) -> u64) -> u32 {
     let (q8, q_rest) = q.as_chunks::<8>();
     let (x8, x_rest) = x.as_chunks::<8>();

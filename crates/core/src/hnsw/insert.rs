@@ -70,7 +70,7 @@ impl Inserter<'_> {
                     scratch.visited.clear();
                 }
                 Some(coder) => {
-                    coder.prepare(&query, &mut scratch.rotated, &mut scratch.table);
+                    coder.prepare(&query, scorer.scale(), &mut scratch.rotated, &mut scratch.table);
                     scratch.measured.reset(self.ef_construction);
                     let most = self.ef_construction;
                     CodeWalk::new(self.graph, &scorer, coder, found[0], None, most, scratch).finish(scratch);

@@ -54,7 +54,7 @@ pub fn knn_search(graph: &Graph, vectors: &Vectors, queries: &[Query<'_>], slots
     let mut walking = walks.iter().flatten().count();
     while walking > 0 {
         for (walk, lane) in walks.iter_mut().zip(lanes.iter_mut()) {
-            if walk.as_mut().is_some_and(|walk| !walk.hop(&mut lane.scratch)) {
+            if walk.as_mut().is_some_and(|walk| !walk.hop(&mut lane.scratch, walking == 1)) {
                 walk.take().into_iter().for_each(|walk| walk.end(&mut lane.scratch));
                 walking -= 1;
             }
@@ -100,7 +100,7 @@ fn begin<'a>(
         scratch.visited.clear();
         return None;
     };
-    coder.prepare(bytes, &mut scratch.rotated, &mut scratch.table);
+    coder.prepare(bytes, scorer.scale(), &mut scratch.rotated, &mut scratch.table);
     Some(CodeWalk::new(graph, scorer, coder, start, stop, list, scratch))
 }
 
@@ -117,7 +117,9 @@ fn finish(graph: &Graph, vectors: &Vectors, query: Query<'_>, lane: &mut Lane) {
     let walked = if vectors.coder().is_some() { &scratch.measured } else { &scratch.pool };
     let mut measure = Measure::new(vectors.space(), bytes);
     let candidates = walked.candidates().iter().map(|c| c.slot()).filter(|&slot| slot < visible);
-    for slot in candidates.take(k + margin(vectors)) {
+    let candidates = candidates.take(k + margin(vectors));
+    candidates.clone().for_each(|slot| vectors.prefetch(slot));
+    for slot in candidates {
         // SAFETY: slots in the graph were written before they were linked.
         found.nearest.push((measure.distance(unsafe { vectors.plane(slot) }), slot));
     }

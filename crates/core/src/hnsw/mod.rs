@@ -15,7 +15,6 @@
 mod adopt;
 mod code_row;
 mod ends;
-mod frontier;
 mod graph;
 mod insert;
 mod knn_search;

@@ -119,8 +119,7 @@ impl<'a> Row<'a> {
                 for (out, link) in out.iter_mut().zip(&self.0[HEADER..HEADER + degree]) {
                     *out = link.load(Ordering::Relaxed);
                 }
-                fence(Ordering::Acquire);
-                if self.0[0].load(Ordering::Relaxed) == before {
+                if self.is_at(before) {
                     return (degree, before);
                 }
             }

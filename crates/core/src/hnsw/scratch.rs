@@ -1,9 +1,8 @@
 //! What one thread needs for a search or an insertion, kept between calls so that neither allocates.
 
-use super::frontier::Frontier;
 use super::pool::Pool;
 use super::row::slot_of;
-use vicinal_kernels::edges::Table;
+use vicinal_kernels::edges::{Frontier, LANES, Table};
 
 /// Buffers of one search or insertion.
 #[derive(Debug, Default)]
@@ -34,9 +33,11 @@ impl Scratch {
     /// Readies the buffers for a graph whose slots lie below `slots` and whose rows have up to `links` links.
     pub(super) fn prepare(&mut self, slots: usize, links: usize) {
         self.visited.grow(slots);
+        // Codes of edges come in blocks.
+        let links = links.next_multiple_of(LANES);
         self.links.resize(links, 0);
-        self.batch.resize(links.max(1), 0);
-        self.scores.resize(links.max(1), 0.0);
+        self.batch.resize(links, 0);
+        self.scores.resize(links, 0.0);
         self.estimates = 0;
         self.hops.clear();
         self.evaluations.clear();
@@ -68,10 +69,10 @@ impl Visited {
         }
     }
 
-    /// Whether a slot is in the set. Those beyond its room are.
+    /// A bit for each slot of its room: whether it is in the set.
     #[inline(always)]
-    pub fn contains(&self, slot: u32) -> bool {
-        self.bits.get(slot as usize / 64).is_none_or(|word| word >> (slot % 64) & 1 == 1)
+    pub fn bits(&self) -> &[u64] {
+        &self.bits
     }
 
     /// Adds a slot; says whether it was new. Slots beyond the set's room are never new: they came after the search

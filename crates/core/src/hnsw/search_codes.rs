@@ -8,6 +8,7 @@ use vicinal_kernels::edges::LANES;
 
 use super::graph::Graph;
 use super::pool::Candidate;
+use super::row::slot_of;
 use super::scratch::Scratch;
 use super::search_layer::Stop;
 use crate::vectors::{EdgeCoder, Scorer};
@@ -62,10 +63,11 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
         self.scorer.prefetch(node);
     }
 
-    /// Makes a hop; says whether there is another to make.
-    pub fn hop(&mut self, scratch: &mut Scratch) -> bool {
-        // The candidate that is next unless this hop finds a nearer one.
-        if let Some(runner_up) = scratch.frontier.peek() {
+    /// Makes a hop, `alone` or while others take turns with it; says whether there is another to make.
+    pub fn hop(&mut self, scratch: &mut Scratch, alone: bool) -> bool {
+        // The candidate that is next unless this hop finds a nearer one. In company it pays not to ask for a row that
+        // may not be wanted: what comes from memory at a time is what there is least of.
+        if alone && let Some(runner_up) = scratch.frontier.peek() {
             self.prefetch(runner_up);
         }
         self.hops += 1;
@@ -79,21 +81,30 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
         let estimator = self.coder.estimator(&scratch.table);
         let degree = loop {
             let (degree, version) = row.read_versioned(&mut scratch.links);
-            for (i, links) in scratch.links[..degree].chunks(LANES).enumerate() {
-                let estimates = scratch.frontier.fill(i, links);
+            for (block, estimates) in scratch.scores.as_chunks_mut().0[..degree.div_ceil(LANES)].iter_mut().enumerate()
+            {
                 // SAFETY: these are the codes of a layer-0 row, which has a block for each 32 links.
-                unsafe { estimator.estimate(codes, i, own, estimates) };
+                unsafe { estimator.estimate(codes, block, own, estimates) };
             }
             if row.is_at(version) {
                 break degree;
             }
         };
         self.estimates += degree as u32;
-        scratch.frontier.add(degree, bound, &scratch.visited);
+        scratch.links[..degree].iter_mut().for_each(|link| *link = slot_of(*link));
+        let blocks = scratch.scores.as_chunks().0.iter().zip(scratch.links.as_chunks().0);
+        for ((estimates, slots), first) in blocks.zip((0..degree).step_by(LANES)) {
+            scratch.frontier.add(estimates, slots, (degree - first).min(LANES), bound, scratch.visited.bits());
+        }
         if self.hops == self.most {
             return false;
         }
-        let Some(next) = scratch.frontier.pop(bound, &mut scratch.visited) else { return false };
+        let next = loop {
+            let Some(slot) = scratch.frontier.pop(bound, scratch.visited.bits()) else { return false };
+            if scratch.visited.insert(slot) {
+                break slot;
+            }
+        };
         self.prefetch(next);
         self.node = next;
         true
@@ -108,7 +119,7 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
 
     /// Makes all hops, then ends.
     pub fn finish(mut self, scratch: &mut Scratch) {
-        while self.hop(scratch) {}
+        while self.hop(scratch, true) {}
         self.end(scratch);
     }
 }

@@ -9,7 +9,6 @@
 use bytemuck::pod_read_unaligned;
 use vicinal_kernels::edges::{self, EstimateFn, LANES, Rotation, Table};
 
-use super::store::squared_norm;
 use crate::types::{Dtype, Metric};
 
 /// Writes codes of edges, and readies queries for them.
@@ -25,21 +24,21 @@ impl EdgeCoder {
         EdgeCoder { rotation: Rotation::new(dim, seed), metric, dtype }
     }
 
-    /// Rotates a vector, given as a query; under cosine, its direction.
-    pub fn rotate(&self, query: &[u8], rotated: &mut Vec<f32>) {
-        let mut values: Vec<f32> = match self.dtype {
-            Dtype::I8 => query.iter().map(|&b| f32::from(b as i8)).collect(),
-            Dtype::U8 => query.iter().map(|&b| f32::from(b)).collect(),
-            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => query.chunks_exact(4).map(pod_read_unaligned).collect(),
+    /// Rotates a vector, given as a query and multiplied by `scale`: see [`CodeScorer::scale`].
+    ///
+    /// [`CodeScorer::scale`]: super::CodeScorer::scale
+    pub fn rotate(&self, query: &[u8], scale: f32, rotated: &mut Vec<f32>) {
+        rotated.clear();
+        match self.dtype {
+            Dtype::I8 => rotated.extend(query.iter().map(|&b| f32::from(b as i8) * scale)),
+            Dtype::U8 => rotated.extend(query.iter().map(|&b| f32::from(b) * scale)),
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => {
+                rotated.extend(query.chunks_exact(4).map(|b| pod_read_unaligned::<f32>(b) * scale));
+            }
             Dtype::Bits => unreachable!("Params::check refuses codes of bits"),
-        };
-        if self.metric == Metric::Cosine {
-            let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
-            let inverse_norm = 1.0 / squared_norm(dtype, query).sqrt();
-            values.iter_mut().for_each(|x| *x = (f64::from(*x) * inverse_norm) as f32);
         }
         rotated.resize(self.rotation.padded(), 0.0);
-        self.rotation.apply(&values, rotated);
+        self.rotation.apply(rotated);
     }
 
     /// Writes the code of edge `place` of a node. Both ends are given rotated.
@@ -86,8 +85,8 @@ impl EdgeCoder {
     }
 
     /// Readies a query: `table` then serves [`Estimator`].
-    pub fn prepare(&self, query: &[u8], rotated: &mut Vec<f32>, table: &mut Table) {
-        self.rotate(query, rotated);
+    pub fn prepare(&self, query: &[u8], scale: f32, rotated: &mut Vec<f32>, table: &mut Table) {
+        self.rotate(query, scale, rotated);
         table.fill(rotated);
     }
 

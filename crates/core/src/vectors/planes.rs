@@ -13,7 +13,7 @@ pub fn split_f32(x: f32) -> (u16, u16) {
 }
 
 /// The f32 of two planes.
-#[inline]
+#[inline(always)]
 pub fn join_f32(hi: u16, lo: u16) -> f32 {
     f32::from_bits(u32::from(hi.wrapping_sub(lo >> 15)) << 16 | u32::from(lo))
 }

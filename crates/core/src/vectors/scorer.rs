@@ -62,6 +62,14 @@ impl<'a> CodeScorer<'a> {
         CodeScorer { kernel, query, rows, len, adjust }
     }
 
+    /// What makes the query a direction, under cosine; 1 otherwise.
+    pub fn scale(&self) -> f32 {
+        match self.adjust {
+            Adjust::Cosine { inverse_norm, .. } => inverse_norm,
+            _ => 1.0,
+        }
+    }
+
     fn adjust(&self, slots: &[u32], scores: &mut [f32]) {
         // SAFETY: the aux of a written row was written with it.
         let aux = |arena: &Arena, slot: u32| -> f32 { pod_read_unaligned(unsafe { arena.bytes(slot) }) };

@@ -63,7 +63,9 @@ impl Vectors {
         let (mut query, mut rotated) = (Vec::new(), Vec::new());
         // SAFETY: the caller's promise.
         unsafe { self.read_query(slot, &mut query) };
-        coder.rotate(&query, &mut rotated);
+        // SAFETY: as above.
+        let scale = self.aux.as_ref().map_or(1.0, |aux| pod_read_unaligned(unsafe { aux.bytes(slot) }));
+        coder.rotate(&query, scale, &mut rotated);
         rotated
     }
 
@@ -241,6 +243,14 @@ impl Vectors {
         self.lo.is_some()
     }
 
+    /// Brings towards the caches what a walk has not read of a row.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: u32) {
+        if let Some(lo) = &self.lo {
+            vicinal_kernels::prefetch(lo.address(slot), lo.row_bytes());
+        }
+    }
+
     /// One slot's row, as exact search reads it.
     ///
     /// # Safety
@@ -294,7 +304,7 @@ impl Vectors {
     }
 }
 
-pub(super) fn squared_norm(dtype: Dtype, row: &[u8]) -> f64 {
+fn squared_norm(dtype: Dtype, row: &[u8]) -> f64 {
     let square = |x: f32| f64::from(x) * f64::from(x);
     match dtype {
         Dtype::F32 => row.chunks_exact(4).map(|b| square(pod_read_unaligned(b))).sum(),

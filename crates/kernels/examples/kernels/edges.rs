@@ -67,7 +67,11 @@ fn print_preparation(dim: usize) {
     let rotation = Rotation::new(dim, 1);
     let x: Vec<f32> = (0..dim).map(|i| (i % 17) as f32 - 8.0).collect();
     let mut node = vec![0.0; rotation.padded()];
-    let rotate = limits::nanoseconds(|| rotation.apply(black_box(&x), &mut node));
+    let rotate = limits::nanoseconds(|| {
+        node.fill(0.0);
+        node[..dim].copy_from_slice(black_box(&x));
+        rotation.apply(&mut node);
+    });
     let neighbour: Vec<f32> = node.iter().map(|x| 3.0 - 2.0 * x).collect();
     let mut lookup = Lookup::default();
     let fill = limits::nanoseconds(|| {

@@ -69,41 +69,9 @@ impl Edges for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn min(a: __m256, b: __m256) -> __m256 {
-        // SAFETY: AVX2 is there.
-        unsafe { _mm256_min_ps(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn smallest(v: __m256) -> f32 {
-        // SAFETY: AVX2 is there.
-        unsafe {
-            let v = Self::min(v, exchange!(4, v));
-            let v = Self::min(v, exchange!(2, v));
-            _mm256_cvtss_f32(Self::min(v, exchange!(1, v)))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn equal(v: __m256, x: __m256) -> u32 {
-        // SAFETY: AVX2 is there.
-        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(v, x)) as u32 }
-    }
-
-    #[inline(always)]
     unsafe fn less(v: __m256, x: __m256) -> u32 {
         // SAFETY: AVX2 is there.
         unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(v, x)) as u32 }
-    }
-
-    #[inline(always)]
-    unsafe fn only(v: __m256, bits: u32) -> __m256 {
-        // SAFETY: AVX2 is there.
-        unsafe {
-            let lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-            let set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits as i32), lanes), lanes);
-            _mm256_blendv_ps(_mm256_set1_ps(f32::INFINITY), v, _mm256_castsi256_ps(set))
-        }
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Avx512;
+use crate::edges::frontier::Nearest;
 use crate::edges::ops::Edges;
 
 /// Each lane with the one whose number differs by 1, 2, 4 or 8.
@@ -87,33 +88,9 @@ impl Edges for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn min(a: __m512, b: __m512) -> __m512 {
-        // SAFETY: AVX-512 is there.
-        unsafe { _mm512_min_ps(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn smallest(v: __m512) -> f32 {
-        // SAFETY: AVX-512 is there.
-        unsafe { _mm512_reduce_min_ps(v) }
-    }
-
-    #[inline(always)]
-    unsafe fn equal(v: __m512, x: __m512) -> u32 {
-        // SAFETY: AVX-512 is there.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(v, x).into() }
-    }
-
-    #[inline(always)]
     unsafe fn less(v: __m512, x: __m512) -> u32 {
         // SAFETY: AVX-512 is there.
         unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(v, x).into() }
-    }
-
-    #[inline(always)]
-    unsafe fn only(v: __m512, bits: u32) -> __m512 {
-        // SAFETY: AVX-512 is there.
-        unsafe { _mm512_mask_blend_ps(bits as u16, _mm512_set1_ps(f32::INFINITY), v) }
     }
 
     #[inline(always)]
@@ -270,5 +247,56 @@ impl Edges for Avx512 {
     unsafe fn floats(totals: &[__m512i; 2], part: usize) -> __m512 {
         // SAFETY: AVX-512 is there.
         unsafe { _mm512_cvtepi32_ps(totals[part]) }
+    }
+
+    #[inline(always)]
+    unsafe fn insert(nearest: &mut Nearest, estimate: f32, id: u32) -> (f32, u32) {
+        // SAFETY: AVX-512 is there; sixteen words are a register.
+        unsafe {
+            let values = _mm512_load_ps(nearest.estimates.as_ptr());
+            let ids = _mm512_load_si512(nearest.ids.as_ptr().cast());
+            let new = _mm512_set1_ps(estimate);
+            let farther = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(values, new);
+            let place = farther & !(farther << 1);
+            // Each word where the next one was, the last one first.
+            let bits = _mm512_castps_si512(values);
+            let values_up = _mm512_alignr_epi32::<15>(bits, bits);
+            let ids_up = _mm512_alignr_epi32::<15>(ids, ids);
+            let moved = _mm512_mask_mov_epi32(bits, farther, values_up);
+            let moved_ids = _mm512_mask_mov_epi32(ids, farther, ids_up);
+            _mm512_store_ps(nearest.estimates.as_mut_ptr(), _mm512_mask_mov_ps(_mm512_castsi512_ps(moved), place, new));
+            _mm512_store_si512(nearest.ids.as_mut_ptr().cast(), _mm512_mask_set1_epi32(moved_ids, place, id as i32));
+            let last = f32::from_bits(_mm512_cvtsi512_si32(values_up) as u32);
+            let last_id = _mm512_cvtsi512_si32(ids_up) as u32;
+            if farther != 0 { (last, last_id) } else { (estimate, id) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift(nearest: &mut Nearest) {
+        // SAFETY: AVX-512 is there; sixteen words are a register.
+        unsafe {
+            let values = _mm512_load_si512(nearest.estimates.as_ptr().cast());
+            let ids = _mm512_load_si512(nearest.ids.as_ptr().cast());
+            let none = _mm512_castps_si512(_mm512_set1_ps(f32::INFINITY));
+            _mm512_store_si512(nearest.estimates.as_mut_ptr().cast(), _mm512_alignr_epi32::<1>(none, values));
+            _mm512_store_si512(nearest.ids.as_mut_ptr().cast(), _mm512_alignr_epi32::<1>(ids, ids));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn append(to_values: *mut f32, to_ids: *mut u32, values: *const f32, ids: *const u32, which: u32) -> usize {
+        let (low, high) = (which as u16, (which >> 16) as u16);
+        let half = low.count_ones() as usize;
+        // SAFETY: AVX-512 is there; two registers of each are readable, and one more is writable than is kept.
+        unsafe {
+            // N.B. Compressing into memory is slow where it is microcoded; into a register it is not.
+            _mm512_storeu_ps(to_values, _mm512_maskz_compress_ps(low, _mm512_loadu_ps(values)));
+            _mm512_storeu_si512(to_ids.cast(), _mm512_maskz_compress_epi32(low, _mm512_loadu_si512(ids.cast())));
+            let (values, ids) = (_mm512_loadu_ps(values.add(16)), _mm512_loadu_si512(ids.add(16).cast()));
+            _mm512_storeu_ps(to_values.add(half), _mm512_maskz_compress_ps(high, values));
+            _mm512_storeu_si512(to_ids.add(half).cast(), _mm512_maskz_compress_epi32(high, ids));
+        }
+        which.count_ones() as usize
     }
 }

@@ -15,7 +15,7 @@
 //! | `code` | writing a neighbour's bits and factors into a lane of a block |
 //! | `table` | the sums that a query looks up |
 //! | `estimate` | one block of 32 edges against one table |
-//! | `least` | the least of many estimates, and those below a bound |
+//! | `frontier` | the candidates of a walk, nearest first |
 //! | `ops` | what an instruction set has to offer for these |
 //!
 //! A *block* is 32 *lanes*, one an edge:
@@ -33,7 +33,7 @@
 
 mod code;
 mod estimate;
-mod least;
+pub(crate) mod frontier;
 pub(crate) mod ops;
 mod rotation;
 mod table;
@@ -42,7 +42,7 @@ mod tests;
 
 pub use code::{Sums, clear_lane, copy_lane, differing, factors, write_code, write_factors};
 pub use estimate::{EstimateFn, estimate, estimate_for};
-pub use least::{BelowFn, LeastFn, LeastOfFn, below, least, least_of};
+pub use frontier::Frontier;
 pub use rotation::Rotation;
 pub use table::Table;
 
@@ -75,9 +75,8 @@ pub(crate) struct Functions {
     pub write_code: code::WriteFn,
     pub fill: table::FillFn,
     pub rotate: rotation::RotateFn,
-    pub least: least::LeastFn,
-    pub below: least::BelowFn,
-    pub least_of: least::LeastOfFn,
+    pub add: frontier::AddFn,
+    pub shift: frontier::ShiftFn,
 }
 
 /// The functions of one instruction set; `None` if this machine lacks it.
@@ -110,7 +109,8 @@ macro_rules! edge_functions {
     ($ops:ty, [$($attribute:tt)*]) => {
         /// The arithmetic of edges on this instruction set, which must be there.
         pub(crate) static EDGES: crate::edges::Functions = {
-            use crate::edges::{Sums, Rotation, Table, ops};
+            use crate::edges::frontier::Nearest;
+            use crate::edges::{Frontier, Rotation, Sums, Table, ops};
 
             $($attribute)*
             unsafe fn estimate(table: &Table, block: *const u8, base: f32, out: *mut f32) {
@@ -138,24 +138,18 @@ macro_rules! edge_functions {
             }
 
             $($attribute)*
-            unsafe fn least(values: *const f32, n: usize) -> usize {
-                // SAFETY: the contract of `LeastFn`.
-                unsafe { ops::least::<$ops>(values, n) }
+            unsafe fn add(frontier: &mut Frontier, values: *const f32, ids: *const u32, which: u32, bound: f32, seen: &[u64]) {
+                // SAFETY: the contract of `AddFn`.
+                unsafe { ops::add::<$ops>(frontier, values, ids, which, bound, seen) }
             }
 
             $($attribute)*
-            unsafe fn below(values: *const f32, bound: f32) -> u32 {
-                // SAFETY: the contract of `BelowFn`.
-                unsafe { ops::below::<$ops>(values, bound) }
+            unsafe fn shift(nearest: &mut Nearest) {
+                // SAFETY: the contract of `ShiftFn`.
+                unsafe { ops::shift::<$ops>(nearest) }
             }
 
-            $($attribute)*
-            unsafe fn least_of(values: *const f32, of: u32) -> u32 {
-                // SAFETY: the contract of `LeastOfFn`.
-                unsafe { ops::least_of::<$ops>(values, of) }
-            }
-
-            crate::edges::Functions { estimate, write_code, fill, rotate, least, below, least_of }
+            crate::edges::Functions { estimate, write_code, fill, rotate, add, shift }
         };
     };
 }

@@ -2,10 +2,11 @@
 
 pub(crate) use super::code::write_code_with as write_code;
 pub(crate) use super::estimate::estimate_with as estimate;
-pub(crate) use super::least::{below_with as below, least_of_with as least_of, least_with as least};
+pub(crate) use super::frontier::{add_with as add, shift_with as shift};
 pub(crate) use super::rotation::rotate_with as rotate;
 pub(crate) use super::table::fill_with as fill;
 
+use super::frontier::{self, Nearest};
 use crate::generic::floats::Floats;
 
 /// Operations on registers of floats and of bytes.
@@ -35,12 +36,6 @@ pub(crate) trait Edges: Floats {
     unsafe fn abs(v: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn largest(v: Self::V) -> f32;
-    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
-    unsafe fn smallest(v: Self::V) -> f32;
-    /// A bit for each lane, from the lowest on: whether it is x.
-    unsafe fn equal(v: Self::V, x: Self::V) -> u32;
-    /// v in the lanes whose bit is set, +∞ in the others.
-    unsafe fn only(v: Self::V, bits: u32) -> Self::V;
     /// A bit for each lane: whether it is below x.
     unsafe fn less(v: Self::V, x: Self::V) -> u32;
     /// As many components of bf16 as a register has floats.
@@ -72,6 +67,25 @@ pub(crate) trait Edges: Floats {
     unsafe fn total(totals: Self::Totals, low_high: [Self::Wide; 2]) -> Self::Totals;
     /// Register `part` of the totals, as floats.
     unsafe fn floats(totals: &Self::Totals, part: usize) -> Self::V;
+
+    /// See [`frontier::insert`].
+    #[inline(always)]
+    unsafe fn insert(nearest: &mut Nearest, estimate: f32, id: u32) -> (f32, u32) {
+        frontier::insert(nearest, estimate, id)
+    }
+
+    /// See [`frontier::shift`].
+    #[inline(always)]
+    unsafe fn shift(nearest: &mut Nearest) {
+        frontier::shift(nearest);
+    }
+
+    /// See [`frontier::append`]; may write a register beyond what is kept.
+    #[inline(always)]
+    unsafe fn append(to_values: *mut f32, to_ids: *mut u32, values: *const f32, ids: *const u32, which: u32) -> usize {
+        // SAFETY: the same contract.
+        unsafe { frontier::append(to_values, to_ids, values, ids, which) }
+    }
 }
 
 /// Writes the lowest four bits of `signs` as a nibble of the lane.

@@ -67,23 +67,21 @@ impl Rotation {
         self.padded
     }
 
-    /// Rotates `x` into `out`.
+    /// Rotates a vector in place: its `dim` components, then zeros up to [`padded`](Self::padded).
     ///
     /// # Panics
     ///
-    /// If `x` isn't of `dim` components or `out` not of [`padded`](Self::padded).
-    pub fn apply(&self, x: &[f32], out: &mut [f32]) {
-        self.apply_with(functions().rotate, x, out);
+    /// If there are not `padded` of them.
+    pub fn apply(&self, x: &mut [f32]) {
+        self.apply_with(functions().rotate, x);
     }
 
     /// [`apply`](Self::apply) on the instruction set that `rotate` is of.
-    pub(super) fn apply_with(&self, rotate: RotateFn, x: &[f32], out: &mut [f32]) {
-        assert_eq!(x.len(), self.dim, "the rotation is of other vectors");
-        assert_eq!(out.len(), self.padded, "rotated vectors have other lengths");
-        out[..self.dim].copy_from_slice(x);
-        out[self.dim..].fill(0.0);
+    pub(super) fn apply_with(&self, rotate: RotateFn, x: &mut [f32]) {
+        assert_eq!(x.len(), self.padded, "rotated vectors have other lengths");
+        debug_assert!(x[self.dim..].iter().all(|&x| x == 0.0), "what pads a vector is zeros");
         // SAFETY: the length was checked.
-        unsafe { rotate(self, out) };
+        unsafe { rotate(self, x) };
     }
 }
 

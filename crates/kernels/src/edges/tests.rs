@@ -3,6 +3,7 @@
 use half::bf16;
 use proptest::prelude::*;
 
+use super::rotation::RotateFn;
 use super::table::Line;
 use super::*;
 
@@ -113,6 +114,13 @@ fn the_longest_sums_are_exact() {
     check_sums(crate::MAX_LEN, 2, false);
 }
 
+fn rotated_with(rotate: RotateFn, rotation: &Rotation, v: &[f32]) -> Vec<f32> {
+    let mut out = v.to_vec();
+    out.resize(rotation.padded(), 0.0);
+    rotation.apply_with(rotate, &mut out);
+    out
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -215,17 +223,12 @@ proptest! {
         let rotation = Rotation::new(dim, seed);
         let (x, y) = (deviates(dim, seed ^ 1), deviates(dim, seed ^ 2));
         for (isa, of) in sets() {
-            let rotated = |v: &[f32]| {
-                let mut out = vec![f32::NAN; rotation.padded()];
-                rotation.apply_with(of.rotate, v, &mut out);
-                out
-            };
+            let rotated = |v: &[f32]| rotated_with(of.rotate, &rotation, v);
             let (rx, ry) = (rotated(&x), rotated(&y));
             let norms = dot(&x, &x).sqrt() * dot(&y, &y).sqrt();
             prop_assert!((dot(&rx, &ry) - dot(&x, &y)).abs() < 3e-6 * norms, "{}", isa);
             prop_assert!((dot(&rx, &rx) / dot(&x, &x) - 1.0).abs() < 3e-6, "{}", isa);
-            let mut expected = vec![0.0; rotation.padded()];
-            rotation.apply_with(scalar().rotate, &x, &mut expected);
+            let expected = rotated_with(scalar().rotate, &rotation, &x);
             let off = rx.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             prop_assert!(f64::from(off) < 2e-6 * dot(&x, &x).sqrt(), "{}: {}", isa, off);
         }
@@ -256,10 +259,9 @@ fn a_rotation_spreads_one_component_over_all() {
         let rotation = Rotation::new(dim, 7);
         let mean = 1.0 / rotation.padded() as f64;
         for hot in [0, 1, dim / 3, dim / 2, dim - 1] {
-            let mut x = vec![0.0; dim];
-            x[hot] = 1.0;
             let mut out = vec![0.0; rotation.padded()];
-            rotation.apply(&x, &mut out);
+            out[hot] = 1.0;
+            rotation.apply(&mut out);
             let largest = out.iter().fold(0f32, |a, x| a.max(x.abs()));
             assert!(f64::from(largest).powi(2) < 20.0 * mean, "{dim}: component {hot} left {largest}");
             let parts = out.chunks_exact(rotation.padded() / 4);
@@ -274,11 +276,7 @@ fn a_rotation_spreads_one_component_over_all() {
 #[test]
 fn rotations_differ_by_seed_only() {
     let x = deviates(100, 1);
-    let rotated = |seed| {
-        let mut out = vec![0.0; 112];
-        Rotation::new(100, seed).apply(&x, &mut out);
-        out
-    };
+    let rotated = |seed| rotated_with(functions().rotate, &Rotation::new(100, seed), &x);
     assert_eq!(rotated(5), rotated(5));
     assert!(dot(&rotated(5), &rotated(6)).abs() < 0.5 * dot(&x, &x));
 }
@@ -289,11 +287,7 @@ fn rotations_differ_by_seed_only() {
 fn distances_are_estimated_without_bias() {
     let dim = 384;
     let rotation = Rotation::new(dim, 3);
-    let rotated = |v: &[f32]| {
-        let mut out = vec![0.0; rotation.padded()];
-        rotation.apply(v, &mut out);
-        out
-    };
+    let rotated = |v: &[f32]| rotated_with(functions().rotate, &rotation, v);
     let square = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
     let (mut sum, mut squares, mut n) = (0.0, 0.0, 0.0);
     for round in 0..20 {

@@ -66,36 +66,9 @@ impl Edges for Neon {
     }
 
     #[inline(always)]
-    unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        // SAFETY: NEON is there.
-        unsafe { vminq_f32(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn smallest(v: float32x4_t) -> f32 {
-        // SAFETY: NEON is there.
-        unsafe { vminvq_f32(v) }
-    }
-
-    #[inline(always)]
-    unsafe fn equal(v: float32x4_t, x: float32x4_t) -> u32 {
-        // SAFETY: NEON is there.
-        unsafe { vaddvq_u32(vandq_u32(vceqq_f32(v, x), vld1q_u32([1, 2, 4, 8].as_ptr()))) }
-    }
-
-    #[inline(always)]
     unsafe fn less(v: float32x4_t, x: float32x4_t) -> u32 {
         // SAFETY: NEON is there.
         unsafe { vaddvq_u32(vandq_u32(vcltq_f32(v, x), vld1q_u32([1, 2, 4, 8].as_ptr()))) }
-    }
-
-    #[inline(always)]
-    unsafe fn only(v: float32x4_t, bits: u32) -> float32x4_t {
-        // SAFETY: NEON is there.
-        unsafe {
-            let set = vtstq_u32(vdupq_n_u32(bits), vld1q_u32([1, 2, 4, 8].as_ptr()));
-            vbslq_f32(set, v, vdupq_n_f32(f32::INFINITY))
-        }
     }
 
     #[inline(always)]

@@ -48,28 +48,8 @@ impl Edges for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
-        core::array::from_fn(|i| a[i].min(b[i]))
-    }
-
-    #[inline(always)]
-    unsafe fn smallest(v: Self::V) -> f32 {
-        v.into_iter().fold(f32::INFINITY, f32::min)
-    }
-
-    #[inline(always)]
-    unsafe fn equal(v: Self::V, x: Self::V) -> u32 {
-        (0..LANES).map(|i| u32::from(v[i] == x[i]) << i).sum()
-    }
-
-    #[inline(always)]
     unsafe fn less(v: Self::V, x: Self::V) -> u32 {
         (0..LANES).map(|i| u32::from(v[i] < x[i]) << i).sum()
-    }
-
-    #[inline(always)]
-    unsafe fn only(v: Self::V, bits: u32) -> Self::V {
-        core::array::from_fn(|i| if bits >> i & 1 == 1 { v[i] } else { f32::INFINITY })
     }
 
     #[inline(always)]
