@@ -46,7 +46,7 @@ def failure(error: apsw.Error, file: str) -> VicinalError:
     if isinstance(error, apsw.IOError):
         code = apsw.mapping_extended_result_codes.get(_code(error), "SQLITE_IOERR")
         return StorageError(
-            f"{file}: the system could not read or write ({code}: {error}); open the database "
+            f"{file}: the system could not read or write ({code}); open the database "
             "again: what was acknowledged is there",
             errno.EIO,
             file,

@@ -199,7 +199,7 @@ def _look(
                 "strings"
             )
         kind = type(item)
-        if kind in _PLAIN:
+        if kind in _PLAIN or (kind is int and -(2**63) <= item < 2**63):
             continue
         if isinstance(item, (dict, list, tuple)):
             _look(item, row, _inner(at, key), depth + 1)

@@ -287,6 +287,12 @@ class Store:
                 self._explain(error)
                 raise
 
+    def _drop(self, connection: apsw.Connection) -> None:
+        try:
+            connection.close()
+        except apsw.Error as error:  # of the last copying of the log, which stays then
+            log.warning("%s: closed, but: %s", self.file, failure(error, str(self.file)))
+
     def close(self) -> None:
         """Close every connection and let the next writer in. Closing twice is closing once."""
         if self._closed or self.pid != os.getpid():
@@ -296,10 +302,10 @@ class Store:
             if self._poison is not None and self._writer is not None:
                 # The log is the only copy that can be believed: it stays for the next to open.
                 self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            while self._spare:
-                self._spare.pop().close()
-            if self._writer is not None:
-                self._writer.close()
+            writer = [self._writer] if self._writer else []
+            for connection in [*self._spare, *writer]:
+                self._drop(connection)
+            self._spare.clear()
             if self._lock is not None:
                 self._lock.release()
             forks.forget(self)
