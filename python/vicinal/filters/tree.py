@@ -15,6 +15,9 @@ from vicinal.filters.sql import Operand, joined
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyroaring import BitMap
+
+    from vicinal.filters.bitmaps import PayloadIndex, Selection
     from vicinal.filters.sql import Fragment
 
 #: How deep and how wide a filter may be, so that SQLite takes any that is within.
@@ -54,6 +57,24 @@ class Expr(ABC):
             The values of its question marks, in order.
         """
         return self.fragment()
+
+    def bitmap(self, fields: PayloadIndex, universe: BitMap) -> Selection:
+        """Return which slots of ``universe`` the filter selects, as far as declared fields tell.
+
+        Parameters
+        ----------
+        fields : PayloadIndex
+            The declared fields, of all slots in ``universe``.
+        universe : pyroaring.BitMap
+            The slots in question.
+
+        Returns
+        -------
+        Selection
+            Slots that are selected for sure, others that may be, and what of the filter decides
+            these: to be asked as `sql` or `matches`.
+        """
+        return fields.select(self, universe)
 
     def __and__(self, other: Any) -> Expr:
         return And.of(self, other) if isinstance(other, Expr) else _not_a_filter("&", other)
