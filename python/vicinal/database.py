@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from vicinal import checks
 from vicinal.collection import Collection, declare
 from vicinal.collection.builder import Builder, sweep
+from vicinal.collection.words import Words
 from vicinal.errors import MissingExtraError, NotFoundError
 from vicinal.records import catalog, verify
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -106,6 +107,8 @@ class Database:
         metric: str | None = None,
         dtype: str | None = None,
         vectors: Mapping[str, Mapping[str, Any]] | None = None,
+        text: Sequence[str] | None = None,
+        tokenizer: str | None = None,
         if_missing: str = "error",
     ) -> Collection:
         """Give a collection, or make it.
@@ -124,6 +127,11 @@ class Database:
         vectors : dict of str to dict, optional
             Instead of the three: several vectors a record, by name, each with its own ``dim``,
             ``metric``, ``dtype``, and ``M``, ``ef_construction`` and ``layout`` of its graph.
+        text : sequence of str, optional
+            Fields of payloads whose text is searched by `Collection.text` and `Collection.hybrid`.
+        tokenizer : {"unicode61", "porter", "trigram"}, optional
+            How text is cut: into words, into English words by their stem, or into any three
+            characters, to find substrings. "unicode61" where a collection is made without saying.
         if_missing : {"error", "create"}
             Whether to make it.
 
@@ -134,21 +142,21 @@ class Database:
         InvalidInputError
             There is one, declared otherwise.
         """
-        from vicinal.collection import Collection
-
         name = declare.checked_name("collection", name)
         create = checks.choice("if_missing", if_missing, ("error", "create")) == "create"
         asked = declare.asked_vectors(dim, metric, dtype, vectors)
+        words = declare.asked_text(text, tokenizer)
         with self._store.reading() as connection:
             entry = catalog.find(connection, name)
         if entry is None and create:
-            spec = declare.complete(asked)
+            spec = declare.complete(asked, words)
             with self._store.writing() as connection:
                 # Another thread may have been quicker.
-                entry = catalog.find(connection, name) or catalog.create(connection, name, spec)
+                entry = catalog.find(connection, name) or declare.create(connection, name, spec)
         if entry is None:
             raise NotFoundError(self._missing(name))
         declare.refuse_other(entry, asked)
+        declare.refuse_other_text(entry, words)
         known = self._known.get(name)
         if known is None or known.entry != entry:
             known = self._known[name] = Collection(self._store, entry, self._builder)
@@ -166,7 +174,7 @@ class Database:
             entry = catalog.find(connection, declare.checked_name("collection", name))
             if entry is None:
                 raise NotFoundError(self._missing(name))
-            catalog.drop(connection, entry)
+            declare.drop(connection, entry)
         self._known.pop(name, None)
 
     @contextlib.contextmanager
@@ -206,7 +214,13 @@ class Database:
             with self._store.reading() as connection:
                 return verify.verify(connection)
         with self._store.writing() as connection:
-            return verify.repair(connection, verify.verify(connection))
+            verdict = verify.verify(connection)
+            for name in {damage.collection for damage in verdict.damaged}:
+                entry = catalog.find(connection, name)
+                assert entry is not None, "the same transaction named it"
+                slots = [d.slot for d in verdict.damaged if d.collection == name]
+                Words(entry).remove(connection, slots)
+            return verify.repair(connection, verdict)
 
     def close(self) -> None:
         """Close it. What was written stays; collections of it can't be used any more.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vicinal._native import knn
-from vicinal.arrays import QUERY, row_width, stored_rows
+from vicinal.arrays import QUERY, STORED, row_width, stored_rows
 from vicinal.errors import InvalidInputError
 from vicinal.records.rows import Batch, refuse_duplicates, to_keys, to_texts
 
@@ -56,6 +56,14 @@ def spec_of(name: str, specs: Mapping[str, VectorSpec]) -> VectorSpec:
             f"this collection has no vectors named {name!r}; it has {', '.join(specs) or 'none'}"
         )
     return specs[name]
+
+
+def rounded(values: NDArray[np.float64], spec: VectorSpec) -> NDArray[Any]:
+    """Values that vectors of a dtype may have, the nearest to these."""
+    if spec.dtype not in ("i8", "u8"):
+        return values
+    holds = np.iinfo(STORED[spec.dtype])
+    return np.clip(np.rint(values), holds.min, holds.max)
 
 
 def rows_for(spec: VectorSpec, values: Any, count: int, name: str) -> NDArray[Any]:

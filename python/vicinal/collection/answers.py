@@ -87,15 +87,15 @@ class Hit:
     id : str, int or UUID
     score : float
         Higher is better, whatever the metric: the cosine of cosine, the inner product of ip, the
-        distance with its sign turned of the others.
-    distance : float
-        In the metric's own unit; lower is nearer.
+        distance with its sign turned of the others. Of text it is BM25, of a fusion the fusion's.
+    distance : float or None
+        In the metric's own unit; lower is nearer. None where only the text was looked at.
     payload : dict or None
     """
 
     id: Id
     score: float
-    distance: float
+    distance: float | None
     payload: dict[str, Any] | None
 
 
@@ -124,8 +124,8 @@ class Hits(Sequence[Hit]):
         return [hit.score for hit in self._hits]
 
     @property
-    def distances(self) -> list[float]:
-        """The distances, rising."""
+    def distances(self) -> list[float | None]:
+        """The distances."""
         return [hit.distance for hit in self._hits]
 
     @property

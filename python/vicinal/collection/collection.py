@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vicinal import checks
-from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import CollectionStats, GraphStats, Page
-from vicinal.collection.nearest import Knobs, nearest
+from vicinal.collection.ask import DEPTH, Ask, knobs
 from vicinal.collection.shelf import Shelf
 from vicinal.collection.shelf import payload as payload_of
 from vicinal.collection.space import Space
-from vicinal.errors import CorruptionError, InvalidInputError, InvalidTypeError, ReadOnlyError
+from vicinal.collection.words import Words
+from vicinal.errors import InvalidInputError, InvalidTypeError, ReadOnlyError
 from vicinal.filters import parse
 from vicinal.records.rows import Batch, refuse_duplicates, to_keys, to_text
 from vicinal.records.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import apsw
     from numpy.typing import ArrayLike
 
+    from vicinal.collection.answers import Hits
     from vicinal.collection.builder import Builder
-    from vicinal.collection.nearest import Found
-    from vicinal.collection.view import View
     from vicinal.filters import Expr
     from vicinal.records.catalog import CollectionSpec, Entry
     from vicinal.records.store import Store
+    from vicinal.text import Match
 
 
 class Collection:
@@ -41,7 +42,7 @@ class Collection:
     between two writes.
     """
 
-    __slots__ = ("_builder", "_entry", "_shelf", "_spaces", "_store", "_table")
+    __slots__ = ("_ask", "_builder", "_entry", "_shelf", "_spaces", "_store", "_table", "_words")
 
     def __init__(self, store: Store, entry: Entry, builder: Builder | None) -> None:
         self._store = store
@@ -49,10 +50,12 @@ class Collection:
         self._builder = builder
         self._table = Table(entry)
         self._shelf = Shelf(entry, self._table)
+        self._words = Words(entry)
         self._spaces = {
             name: Space(entry, self._table, name, store.folder, follows=builder is None)
             for name in entry.spec.vectors
         }
+        self._ask = Ask(store, self._table, self._shelf, self._words, self._spaces)
         if builder is not None:
             for space in self._spaces.values():
                 builder.watch(space)
@@ -106,7 +109,7 @@ class Collection:
         """
         batch = accept.batch(ids, vectors, payloads, self.spec.vectors)
         with self._store.writing() as connection:
-            self._table.put(connection, batch)
+            self._put(connection, batch)
         return len(batch.keys)
 
     def set_payload(self, ids: Any, payload: dict[str, Any], *, replace: bool = False) -> int:
@@ -151,7 +154,7 @@ class Collection:
                     [texts[place] for place in places],
                     {name: np.stack([vectors[name] for _, vectors in chosen]) for name in names},
                 )
-                self._table.put(connection, batch)
+                self._put(connection, batch)
         return len(keys)
 
     def delete(self, ids: Any = None, *, filter: Any = None) -> int:
@@ -175,10 +178,17 @@ class Collection:
         keys = [] if ids is None else list(dict.fromkeys(to_keys(ids)))
         with self._store.writing() as connection:
             if condition is None:
-                return len(self._table.retire(connection, keys))
-            slots = self._table.slots_where(connection, *condition.sql()).tolist()
-            self._table.retire_slots(connection, slots)
-            return len(slots)
+                retired = self._table.retire(connection, keys)
+            else:
+                retired = self._table.slots_where(connection, *condition.sql()).tolist()
+                self._table.retire_slots(connection, retired)
+            self._words.remove(connection, retired)
+        return len(retired)
+
+    def _put(self, connection: apsw.Connection, batch: Batch) -> None:
+        change = self._table.put(connection, batch)
+        self._words.remove(connection, change.retired)
+        self._words.add(connection, change.slots.tolist(), batch.payloads)
 
     # ---- reading -----------------------------------------------------------------------------
 
@@ -315,59 +325,153 @@ class Collection:
         InvalidInputError, InvalidTypeError
             As `Index.search`; a filter that can't be read.
         """
-        space = self._space(using)
-        spec = space.spec
-        queries = query_rows(vector, spec.dim, spec.dtype)
-        condition = parse(filter)
-        knobs = Knobs(
-            k=checks.integer("k", k, 1, checks.MAX_K),
-            ef_search=checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
-            exact=checks.flag("exact", exact),
-            threads=checks.threads(threads),
+        return self._ask.by_vector(
+            self._ask.space(using),
+            vector,
+            parse(filter),
+            knobs(k, ef_search, exact=exact, threads=threads),
+            payloads=checks.flag("payloads", payloads),
         )
-        payloads = checks.flag("payloads", payloads)
-        while True:
-            with self._store.reading() as connection:
-                found = self._nearest(connection, space, np.atleast_2d(queries), condition, knobs)
-                if found is None:
-                    continue
-                hits = [
-                    self._shelf.hits(connection, one, spec.metric, payloads=payloads)
-                    for one in found
-                ]
-            return hits[0] if queries.ndim == 1 else hits
 
-    def _nearest(
+    def text(
         self,
-        connection: apsw.Connection,
-        space: Space,
-        queries: Any,
-        condition: Expr | None,
-        knobs: Knobs,
-    ) -> list[Found] | None:
-        """The slots and distances for each query, None where a new look is needed."""
-        view = space.view(connection, private=self._store.in_transaction)
-        if view is None:
-            return None
-        allowed = None
-        if condition is not None:
-            where, bound = condition.sql()
-            allowed = self._table.slots_where(connection, where, bound, space.name)
-        try:
-            return nearest(view, space.spec, queries, knobs, allowed)
-        except CorruptionError:
-            space.distrust(view)
-            return None
+        query: str,
+        k: int = 10,
+        *,
+        filter: Any = None,
+        match: Match = "any",
+        fields: Sequence[str] | None = None,
+    ) -> Hits:
+        """Find the records whose text fits best.
 
-    def _space(self, using: str | None) -> Space:
-        if using is None and len(self._spaces) != 1:
-            raise InvalidInputError(
-                f"collection {self.name!r} has the vectors {', '.join(self._spaces) or 'none'}; "
-                "say which by using="
-            )
-        name = next(iter(self._spaces)) if using is None else checks.text("using", using)
-        accept.spec_of(name, self.spec.vectors)
-        return self._spaces[name]
+        Parameters
+        ----------
+        query : str
+            Words, and phrases in double quotes. Any text is allowed.
+        k : int
+            How many records.
+        filter : Expr or dict, optional
+            Only records for whose payload it holds.
+        match : {"any", "all", "phrase"}
+            Records with any of the words, with all, or with all of the query in a row.
+        fields : sequence of str, optional
+            Look in these of the indexed fields alone.
+
+        Returns
+        -------
+        Hits
+            Their scores are BM25; they have no distance.
+
+        Raises
+        ------
+        InvalidInputError
+            The collection has no text index, or not of such a field.
+        """
+        k = checks.integer("k", k, 1, checks.MAX_K)
+        return self._ask.by_text(query, k, parse(filter), match, fields)
+
+    def hybrid(
+        self,
+        vector: ArrayLike,
+        text: str,
+        k: int = 10,
+        *,
+        fuse: str = "rrf",
+        weights: Sequence[float] | None = None,
+        depth: int | None = None,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+        match: Match = "any",
+    ) -> Hits:
+        """Find records by a vector and by text, and rank them together.
+
+        Parameters
+        ----------
+        vector : array-like, shape (dim,)
+        text : str
+            As in `text`.
+        k : int
+            How many records.
+        fuse : {"rrf", "weighted"}
+            By ranks (reciprocal rank fusion), or by scores stretched to 0 to 1 and added.
+        weights : (float, float), optional
+            What the vector and the text count; 1 each by default.
+        depth : int, optional
+            How many records of each way are ranked; 4 k and at least 50 by default.
+        filter, using, ef_search
+            As in `search`.
+        match
+            As in `text`.
+
+        Returns
+        -------
+        Hits
+            Their scores are those of the fusion; what the text alone found has no distance.
+        """
+        from vicinal.text import reciprocal_rank, weighted  # only here, for it needs an extra
+
+        ways = {"rrf": reciprocal_rank, "weighted": weighted}
+        way = partial(ways[checks.choice("fuse", fuse, ways)], weights=weights)
+        k = checks.integer("k", k, 1, checks.MAX_K)
+        depth = max(4 * k, DEPTH) if depth is None else depth
+        depth = checks.integer("depth", depth, k, checks.MAX_K)
+        space, condition = self._ask.space(using), parse(filter)
+        return self._ask.by_both(
+            space, vector, text, k, condition, knobs(depth, ef_search), match, way
+        )
+
+    def highlight(self, hits: Hits, query: str, **how: Any) -> list[dict[str, str]]:
+        """Mark in the text of hits what a query found there.
+
+        Parameters
+        ----------
+        hits : Hits
+            With payloads.
+        query : str
+            As in `text`.
+        **how
+            ``match``, ``fields``, ``before`` and ``after`` (marks, "**" by default), and ``words``:
+            cut a snippet of so many words.
+
+        Returns
+        -------
+        list of dict of str to str
+            For each hit, the indexed fields that have text.
+        """
+        return self._words.index.highlight(hits.payloads, query, **how)
+
+    def recommend(
+        self,
+        positive: Any,
+        negative: Any = (),
+        k: int = 10,
+        *,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+    ) -> Hits:
+        """Find records like some and unlike others, none of which is among the answers.
+
+        The query is the mean of the positive vectors, moved away from the mean of the negative ones
+        by as much as the two means differ.
+
+        Parameters
+        ----------
+        positive, negative : sequence of str, int or UUID
+            Ids; at least one is positive.
+        k, filter, using, ef_search
+            As in `search`.
+
+        Raises
+        ------
+        NotFoundError
+            An id that is not there, or has no such vector.
+        InvalidInputError
+            No positive id, or vectors of bits, which have no mean.
+        """
+        space = self._ask.space(using)
+        return self._ask.like(space, positive, negative, k, parse(filter), ef_search)
 
     # ---- upkeep ------------------------------------------------------------------------------
 
@@ -393,7 +497,11 @@ class Collection:
 
     def stats(self) -> CollectionStats:
         """Describe what is held, and how far the graphs are behind it."""
-        views = {name: self._view(space) for name, space in self._spaces.items()}
+        private = self._store.in_transaction
+        views = {
+            name: self._ask.answered(partial(space.view, private=private))
+            for name, space in self._spaces.items()
+        }
         graphs = {
             name: GraphStats(
                 vectors=0 if view.index is None else len(view.index),
@@ -403,13 +511,6 @@ class Collection:
             for name, view in views.items()
         }
         return CollectionStats(self.count(), graphs)
-
-    def _view(self, space: Space) -> View:
-        while True:
-            with self._store.reading() as connection:
-                view = space.view(connection, private=self._store.in_transaction)
-            if view is not None:
-                return view
 
     def __len__(self) -> int:
         return self.count()

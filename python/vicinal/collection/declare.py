@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from vicinal import checks
 from vicinal.arrays import MAX_DIM, STORED
+from vicinal.collection.words import Words, text_index
 from vicinal.errors import InvalidInputError, InvalidTypeError
 from vicinal.index import LAYOUTS, Index
+from vicinal.records import catalog
 from vicinal.records.catalog import CollectionSpec, VectorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import apsw
 
     from vicinal.records.catalog import Entry
 
@@ -75,7 +79,9 @@ def checked_vector(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     return {key: WORDS[key](value) for key, value in said.items()}
 
 
-def complete(asked: dict[str, dict[str, Any]] | None) -> CollectionSpec:
+def complete(
+    asked: dict[str, dict[str, Any]] | None, text: dict[str, Any] | None = None
+) -> CollectionSpec:
     """The declaration of a new collection: what was said, and defaults."""
     specs: dict[str, VectorSpec] = {}
     for name, said in ({} if asked is None else asked).items():
@@ -89,7 +95,45 @@ def complete(asked: dict[str, dict[str, Any]] | None) -> CollectionSpec:
         raise InvalidInputError(
             "a new collection needs dim=, or vectors= for several; vectors={} for none"
         )
-    return CollectionSpec(specs)
+    return CollectionSpec(specs, {"text": text} if text and text["fields"] else {})
+
+
+def asked_text(fields: Any, tokenizer: Any) -> dict[str, Any] | None:
+    """What was said of text, checked; None if nothing was."""
+    if fields is None:
+        if tokenizer is not None:
+            raise InvalidInputError("tokenizer= is of text: give text=['field', …] too")
+        return None
+    kind = checks.text("tokenizer", "unicode61" if tokenizer is None else tokenizer)
+    if isinstance(fields, str):
+        raise InvalidTypeError(f"text must be a list of fields, not {fields!r}; write [{fields!r}]")
+    declared = {"fields": list(fields), "tokenizer": {"kind": kind}}
+    if declared["fields"]:
+        text_index("text", "records", declared)  # which refuses what can't be indexed
+    return declared
+
+
+def create(connection: apsw.Connection, name: str, spec: CollectionSpec) -> Entry:
+    """Make a collection with all its tables."""
+    entry = catalog.create(connection, name, spec)
+    Words(entry).create(connection)
+    return entry
+
+
+def drop(connection: apsw.Connection, entry: Entry) -> None:
+    """Remove a collection with all its tables."""
+    Words(entry).drop(connection)
+    catalog.drop(connection, entry)
+
+
+def refuse_other_text(entry: Entry, asked: dict[str, Any] | None) -> None:
+    """Refuse a collection whose text is not indexed as was asked for."""
+    has = entry.spec.options.get("text") or {"fields": []}
+    if asked is not None and (asked["fields"] or has["fields"]) and asked != has:
+        raise InvalidInputError(
+            f"collection {entry.name!r} has an index of the text of "
+            f"{', '.join(has['fields']) or 'nothing'}, and can't be given another; leave text= out"
+        )
 
 
 def refuse_other(entry: Entry, asked: dict[str, dict[str, Any]] | None) -> None:

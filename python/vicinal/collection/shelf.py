@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import apsw
+    from numpy.typing import NDArray
 
     from vicinal.collection.nearest import Found
     from vicinal.records.catalog import Entry
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from vicinal.records.table import Table
 
 log = logging.getLogger("vicinal.collection")
+
+#: A slot, its score, and its distance where it has one.
+Place: TypeAlias = "tuple[int, float, float | None]"
 
 SEE = "it can't be served. db.verify() lists all such records"
 
@@ -110,15 +114,25 @@ class Shelf:
             groups.setdefault(tuple(held), []).append((place, held))
         return groups
 
+    def matrix(self, connection: apsw.Connection, keys: Sequence[Key], name: str) -> NDArray[Any]:
+        """The vectors of a name of these ids, all of which must have one, as float64."""
+        spec, found = self._specs[name], []
+        for row in self.all_rows(connection, keys):
+            vector = self.vectors(connection, row).get(name)
+            if vector is None:
+                raise NotFoundError(
+                    f"collection {self._name!r}: record {to_id(row.key)!r} has no vector {name!r}"
+                )
+            found.append(from_stored(vector.view(np.uint8), spec.dim, spec.dtype)[0])
+        return np.stack(found).astype(np.float64)
+
     def hits(
-        self, connection: apsw.Connection, found: Found, metric: str, *, payloads: bool
+        self, connection: apsw.Connection, found: Sequence[Place], *, payloads: bool = True
     ) -> Hits:
         """What a search found, with ids and payloads. A damaged record is left out."""
-        slots, distances = found[0].tolist(), found[1].tolist()
-        rows = self._table.rows(connection, slots)
-        top = SCORES.get(metric, 0.0)
+        rows = self._table.rows(connection, [slot for slot, _, _ in found])
         hits = []
-        for slot, distance in zip(slots, distances, strict=True):
+        for slot, score, distance in found:
             row = rows.get(slot)
             if row is None:
                 log.warning(
@@ -126,8 +140,22 @@ class Shelf:
                 )
                 continue
             told = payload(row) if payloads else None
-            hits.append(Hit(to_id(row.key), top - distance, distance, told))
+            hits.append(Hit(to_id(row.key), score, distance, told))
         return Hits(hits)
+
+
+def by_distance(found: Found, metric: str) -> list[Place]:
+    """What a search by vector found, with scores that are higher for the nearer."""
+    top = SCORES.get(metric, 0.0)
+    return [
+        (slot, top - distance, distance)
+        for slot, distance in zip(found[0].tolist(), found[1].tolist(), strict=True)
+    ]
+
+
+def by_score(found: Sequence[tuple[int, float]]) -> list[Place]:
+    """What a search by text found."""
+    return [(slot, score, None) for slot, score in found]
 
 
 def payload(row: Row) -> dict[str, Any] | None:

@@ -1,0 +1,206 @@
+"""Questions to a collection, each answered from one state of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from vicinal import checks
+from vicinal.arrays import query_rows
+from vicinal.collection import accept
+from vicinal.collection.nearest import Knobs, nearest
+from vicinal.collection.shelf import by_distance, by_score
+from vicinal.errors import CorruptionError, InvalidInputError
+from vicinal.records.rows import to_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import apsw
+    from numpy.typing import ArrayLike
+
+    from vicinal.collection.answers import Hits
+    from vicinal.collection.nearest import Found
+    from vicinal.collection.shelf import Shelf
+    from vicinal.collection.space import Space
+    from vicinal.collection.words import Words
+    from vicinal.filters import Expr
+    from vicinal.records.store import Store
+    from vicinal.records.table import Table
+    from vicinal.text import Match
+
+Answer = TypeVar("Answer")
+
+#: Of each way of a fusion at least so many records are ranked.
+DEPTH = 50
+
+
+class Ask:
+    """What `Collection` asks of records, graphs and text together.
+
+    Parameters
+    ----------
+    store, table, shelf, words
+        Those of the collection.
+    spaces : dict of str to Space
+        Its vectors, by name.
+    """
+
+    def __init__(
+        self, store: Store, table: Table, shelf: Shelf, words: Words, spaces: Mapping[str, Space]
+    ) -> None:
+        self._store = store
+        self._table = table
+        self._shelf = shelf
+        self._words = words
+        self._spaces = spaces
+
+    def answered(self, ask: Callable[[apsw.Connection], Answer | None]) -> Answer:
+        """Ask until the state that is read is not older than what is in memory."""
+        while True:
+            with self._store.reading() as connection:
+                answer = ask(connection)
+            if answer is not None:
+                return answer
+
+    def space(self, using: str | None) -> Space:
+        """The vectors of a name; of the only one where none is given."""
+        if using is None and len(self._spaces) != 1:
+            raise InvalidInputError(
+                f"this collection has the vectors {', '.join(self._spaces) or 'none'}; say which "
+                "by using="
+            )
+        name = next(iter(self._spaces)) if using is None else checks.text("using", using)
+        accept.spec_of(name, {name: space.spec for name, space in self._spaces.items()})
+        return self._spaces[name]
+
+    def by_vector(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        condition: Expr | None,
+        knobs: Knobs,
+        *,
+        payloads: bool,
+    ) -> Any:
+        """Hits for a query, or a list of them for several."""
+        queries = query_rows(vector, space.spec.dim, space.spec.dtype)
+
+        def ask(connection: apsw.Connection) -> list[Hits] | None:
+            found = self._nearest(connection, space, np.atleast_2d(queries), condition, knobs)
+            if found is None:
+                return None
+            places = [by_distance(one, space.spec.metric) for one in found]
+            return [self._shelf.hits(connection, one, payloads=payloads) for one in places]
+
+        hits = self.answered(ask)
+        return hits[0] if queries.ndim == 1 else hits
+
+    def by_text(
+        self,
+        query: str,
+        k: int,
+        condition: Expr | None,
+        match: Match,
+        fields: Sequence[str] | None,
+    ) -> Hits:
+        """Hits by BM25."""
+        with self._store.reading() as connection:
+            found = self._words.search(connection, query, k, condition, match, fields)
+            return self._shelf.hits(connection, by_score(found))
+
+    def by_both(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        text: str,
+        k: int,
+        condition: Expr | None,
+        knobs: Knobs,
+        match: Match,
+        fuse: Callable[[list[list[tuple[int, float]]]], list[tuple[int, float]]],
+    ) -> Hits:
+        """The k best of ``knobs.k`` by vector and as many by text, ranked together."""
+        query = query_rows(vector, space.spec.dim, space.spec.dtype)
+        if query.ndim != 1:
+            raise InvalidInputError(f"hybrid takes one vector, not the shape {query.shape}")
+
+        def ask(connection: apsw.Connection) -> Hits | None:
+            found = self._nearest(connection, space, query[None], condition, knobs)
+            if found is None:
+                return None
+            near = by_distance(found[0], space.spec.metric)
+            words = self._words.search(connection, text, knobs.k, condition, match)
+            ranked = fuse([[(slot, score) for slot, score, _ in near], words])
+            distance = {slot: far for slot, _, far in near}
+            best = [(slot, score, distance.get(slot)) for slot, score in ranked[:k]]
+            return self._shelf.hits(connection, best)
+
+        return self.answered(ask)
+
+    def like(
+        self,
+        space: Space,
+        positive: Any,
+        negative: Any,
+        k: int,
+        condition: Expr | None,
+        ef_search: int,
+    ) -> Hits:
+        """Hits near the mean of some and away from that of others."""
+        if space.spec.dtype == "bits":
+            raise InvalidInputError(
+                "recommend: vectors of bits have no mean; search by one of them"
+            )
+        likes, dislikes = to_keys(positive), to_keys(negative)
+        if not likes:
+            raise InvalidInputError("recommend: give at least one positive id")
+        known = knobs(k, ef_search)
+        wide = knobs(known.k + len(likes) + len(dislikes), ef_search)
+
+        def ask(connection: apsw.Connection) -> Hits | None:
+            query = self._shelf.matrix(connection, likes, space.name).mean(axis=0)
+            if dislikes:
+                query += query - self._shelf.matrix(connection, dislikes, space.name).mean(axis=0)
+            rows = query_rows(accept.rounded(query, space.spec), space.spec.dim, space.spec.dtype)
+            found = self._nearest(connection, space, rows[None], condition, wide)
+            if found is None:
+                return None
+            given = set(self._table.slots_of(connection, [*likes, *dislikes]))
+            near = [hit for hit in by_distance(found[0], space.spec.metric) if hit[0] not in given]
+            return self._shelf.hits(connection, near[: known.k])
+
+        return self.answered(ask)
+
+    def _nearest(
+        self,
+        connection: apsw.Connection,
+        space: Space,
+        queries: Any,
+        condition: Expr | None,
+        knobs: Knobs,
+    ) -> list[Found] | None:
+        """The slots and distances for each query, None where a new look is needed."""
+        view = space.view(connection, private=self._store.in_transaction)
+        if view is None:
+            return None
+        allowed = None
+        if condition is not None:
+            where, bound = condition.sql()
+            allowed = self._table.slots_where(connection, where, bound, space.name)
+        try:
+            return nearest(view, space.spec, queries, knobs, allowed)
+        except CorruptionError:
+            space.distrust(view)
+            return None
+
+
+def knobs(k: int, ef_search: int, *, exact: bool = False, threads: int = 0) -> Knobs:
+    """The knobs of a search, checked."""
+    return Knobs(
+        k=checks.integer("k", k, 1, checks.MAX_K),
+        ef_search=checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
+        exact=checks.flag("exact", exact),
+        threads=checks.threads(threads),
+    )
