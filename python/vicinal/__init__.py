@@ -45,6 +45,7 @@ from vicinal.errors import (
 )
 from vicinal.exact import knn
 from vicinal.filters import field
+from vicinal.idset import IdSet
 from vicinal.index import Index
 from vicinal.recall import RecallReport
 from vicinal.records.verify import Damage, Verdict
@@ -69,6 +70,7 @@ __all__ = [
     "GraphStats",
     "Hit",
     "Hits",
+    "IdSet",
     "Index",
     "InternalError",
     "InvalidInputError",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "IdSet",
     "Index",
     "__version__",
     "available_isas",
@@ -36,6 +37,24 @@ class _Report(TypedDict):
     one_way_links: int
     duplicates: int
     broken: list[str]
+
+@final
+class IdSet:
+    @staticmethod
+    def of_ids(ids: NDArray[np.int64], /) -> IdSet: ...
+    @staticmethod
+    def of_mask(bits: NDArray[np.uint8], length: int, /) -> IdSet: ...
+    @staticmethod
+    def of_bytes(data: bytes, /) -> IdSet: ...
+    def complement(self) -> IdSet: ...
+    def intersection(self, other: IdSet, /) -> IdSet: ...
+    def union(self, other: IdSet, /) -> IdSet: ...
+    @property
+    def denies(self) -> bool: ...
+    def listed_len(self) -> int: ...
+    def listed(self) -> NDArray[np.int64]: ...
+    def contains(self, number: int, /) -> bool: ...
+    def serialize(self) -> bytes: ...
 
 @final
 class Index:
@@ -83,7 +102,16 @@ class Index:
         /,
     ) -> NDArray[np.int64]: ...
     def search(
-        self, query: Any, k: int, ef_search: int, exact: bool, counters: bool, threads: int, /
+        self,
+        query: Any,
+        k: int,
+        ef_search: int,
+        plan: str,
+        counters: bool,
+        threads: int,
+        filter: IdSet | None,
+        missing: str,
+        /,
     ) -> _Answer | None: ...
     def stats(self) -> _Stats: ...
     def verify(self) -> _Report: ...

@@ -69,7 +69,7 @@ class Searchable(Protocol):
     def ids(self) -> NDArray[np.int64]: ...  # noqa: D102
     def get(self, ids: Any) -> NDArray[Any]: ...  # noqa: D102
     def search(  # noqa: D102
-        self, Q: NDArray[Any], k: int, *, ef_search: int, threads: int, exact: bool
+        self, Q: NDArray[Any], k: int, *, ef_search: int, threads: int, plan: str
     ) -> SearchResult: ...
 
 
@@ -78,15 +78,15 @@ def measure(
 ) -> RecallReport:
     """Search both ways, time them and compare; see `Index.measure_recall`."""
 
-    def timed(exact: bool) -> tuple[SearchResult, float]:
+    def timed(plan: str) -> tuple[SearchResult, float]:
         # One small search first: it pays for what only the first one pays.
-        index.search(queries[:1], k, ef_search=ef_search, threads=threads, exact=exact)
+        index.search(queries[:1], k, ef_search=ef_search, threads=threads, plan=plan)
         began = time.perf_counter()
-        found = index.search(queries, k, ef_search=ef_search, threads=threads, exact=exact)
+        found = index.search(queries, k, ef_search=ef_search, threads=threads, plan=plan)
         return found, len(queries) / max(time.perf_counter() - began, 1e-9)
 
-    found, qps = timed(exact=False)
-    true, exact_qps = timed(exact=True)
+    found, qps = timed("graph")
+    true, exact_qps = timed("scan")
     hits, epsilons, unbounded = compare_held(index, queries, found.ids, true.ids)
     trials = int(np.count_nonzero(true.ids >= 0))
     low, high = wilson_interval(hits, trials)

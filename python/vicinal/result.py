@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 #: What the engine returns: ids, distances, counts, and the fields of `Counters` or None.
@@ -34,18 +35,34 @@ class Counters:
         Candidates measured again from their full vectors.
     estimates : ndarray of int64, shape (n,)
         Distances estimated from the codes of edges, in the layout "fast".
+    matching : ndarray of int64, shape (n,)
+        Vectors that could be answered: those that the filter allows, or all.
+    expected_cost : ndarray of int64, shape (n,)
+        What the plan was expected to cost when it was chosen, in nanoseconds of the machine that
+        the cost model was measured on.
     evaluations_per_layer : ndarray of int64, shape (n, layers)
         Distances computed on each layer, layer 0 first.
     hops_per_layer : ndarray of int64, shape (n, layers)
         Nodes whose links were followed on each layer, layer 0 first.
+    plan : ndarray of str, shape (n,)
+        How the query was answered: "graph" by a walk, "scan" by comparing all that match,
+        "graph+scan" by both, after a walk that did not find enough.
     """
 
     distance_evaluations: NDArray[np.int64] | int
     hops: NDArray[np.int64] | int
     reranked: NDArray[np.int64] | int
     estimates: NDArray[np.int64] | int
+    matching: NDArray[np.int64] | int
+    expected_cost: NDArray[np.int64] | int
     evaluations_per_layer: NDArray[np.int64]
     hops_per_layer: NDArray[np.int64]
+    plan: NDArray[np.str_] | str
+
+
+def _counters(costs: tuple[Any, ...]) -> Counters:
+    plan = costs[-1]
+    return Counters(*(*costs[:-1], plan if isinstance(plan, str) else np.array(plan, np.str_)))
 
 
 class SearchResult:
@@ -78,7 +95,7 @@ class SearchResult:
 
     def __init__(self, answer: Answer, metric: str) -> None:
         self.ids, self.distances, self.counts, costs = answer
-        self.counters = None if costs is None else Counters(*costs)
+        self.counters = None if costs is None else _counters(costs)
         self.metric = metric
 
     @property

@@ -128,23 +128,23 @@ def tune(index: Tunable, values: ArrayLike | None, knobs: Knobs) -> TuneReport:
     # A stored vector finds itself: one more is asked for, and the vector itself is taken out.
     asked = knobs.k if own is None else knobs.k + 1
 
-    def timed(ef_search: int, exact: bool) -> tuple[NDArray[np.int64], float]:
+    def timed(ef_search: int, plan: str) -> tuple[NDArray[np.int64], float]:
         began = time.perf_counter()
         found: SearchResult = index.search(
-            queries, asked, ef_search=ef_search, threads=knobs.threads, exact=exact
+            queries, asked, ef_search=ef_search, threads=knobs.threads, plan=plan
         )
         seconds = max(time.perf_counter() - began, 1e-9)
         return found.ids if own is None else without(found.ids, own), len(queries) / seconds
 
     def measured(ef_search: int) -> CurvePoint:
-        found, qps = timed(ef_search, exact=False)
+        found, qps = timed(ef_search, "graph")
         hits, _, _ = recall.compare_held(index, queries, found, true)
         low, high = recall.wilson_interval(hits, trials)
         return CurvePoint(ef_search, hits / trials, low, high, qps)
 
-    true, exact_qps = timed(1, exact=True)
+    true, exact_qps = timed(1, "scan")
     trials = int(np.count_nonzero(true >= 0))
-    timed(1, exact=False)  # pays for what only the first search pays
+    timed(1, "graph")  # pays for what only the first search pays
     most = max(min(knobs.max_ef_search, len(index)), asked)
     curve = narrowed(measured, knobs.target, asked, most)
     reached = [point for point in curve if point.recall >= knobs.target]

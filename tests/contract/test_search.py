@@ -155,7 +155,10 @@ def test_counters_tell_what_a_query_cost(rng: np.random.Generator) -> None:
     X, Q = make_rows(rng, "f32", 3000, DIM), make_rows(rng, "f32", 10, DIM)
     index = vicinal.Index(DIM)
     index.add(X)
-    costs = [index.search(Q, K, ef_search=ef, counters=True).counters for ef in (10, 50, 200)]
+    costs = [
+        index.search(Q, K, ef_search=ef, counters=True, plan="graph").counters
+        for ef in (10, 50, 200)
+    ]
     for c in costs:
         assert c is not None
         layers = len(index.stats().nodes_per_layer)

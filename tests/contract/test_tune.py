@@ -51,7 +51,7 @@ def test_the_recall_is_that_of_brute_force_and_less_does_not_reach(
     best = index.tune(Q, target, k)
     assert (best.reached, best.stored, best.n_queries, best.k) == (True, False, 200, k)
     for point in best.curve:
-        found = index.search(Q, k, ef_search=point.ef_search).ids
+        found = index.search(Q, k, ef_search=point.ef_search, plan="graph").ids
         assert_allclose(point.recall, share_found(found, true), atol=1e-12)
         hits = round(point.recall * 200 * k)
         assert (point.low, point.high) == wilson_interval(hits, 200 * k)
@@ -81,7 +81,7 @@ def test_stored_vectors_are_asked_for_others_than_themselves(
     true = nearest(X, X, 11)
     assert (true[:, 0] == np.arange(4000)).all()
     for point in best.curve[:3]:
-        found = (index.search(X, 11, ef_search=point.ef_search).ids - 5) // 3
+        found = (index.search(X, 11, ef_search=point.ef_search, plan="graph").ids - 5) // 3
         others = [row[row != own][:10] for own, row in enumerate(found)]
         assert_allclose(point.recall, share_found(np.array(others), true[:, 1:]), atol=1e-12)
     assert best.curve[0].ef_search == 11

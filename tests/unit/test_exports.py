@@ -140,8 +140,8 @@ def test_the_native_module_trusts_no_array() -> None:
     for bad in (good.astype(np.float64), good.T, good[:, ::2], good[None], good.astype(">f4")):
         with pytest.raises(vicinal.InvalidTypeError, match=r"call vicinal\.Index, which converts"):
             native.add(bad, None, 0, None)
-        assert native.search(bad, 1, 1, False, False, 0) is None
+        assert native.search(bad, 1, 1, "auto", False, 0, None, "raise") is None
     with pytest.raises(vicinal.InvalidInputError, match=r"rows of 16 bytes"):
         native.add(np.ones((3, 5), np.float32), None, 0, None)
     with pytest.raises(vicinal.InvalidInputError, match=r"k must be at least 1"):
-        native.search(good, 0, 1, False, False, 0)
+        native.search(good, 0, 1, "auto", False, 0, None, "raise")

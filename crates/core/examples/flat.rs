@@ -49,7 +49,7 @@ fn main() {
             for part in queries.chunks_exact(query_bytes * batch).cycle() {
                 let part = Matrix { bytes: part, rows: batch };
                 let before = cpu_seconds();
-                let hits = search(blocks, space, part, K, true, &Run::new(1)).unwrap();
+                let hits = search(blocks, None, space, part, K, true, &Run::new(1)).unwrap();
                 best = best.min(cpu_seconds() - before);
                 measured += hits.counters.unwrap().iter().map(|cost| u64::from(cost.reranked)).sum::<u64>();
                 asked += batch;

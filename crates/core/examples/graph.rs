@@ -5,7 +5,7 @@
 mod common;
 
 use common::{cpu_seconds, read_npy};
-use vicinal_core::{Dtype, Hits, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Hits, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -42,16 +42,16 @@ fn main() {
     println!("{:>6} {:>8} {:>9} {:>8} {:>8}", "ef", "recall", "queries/s", "hops", "evals");
     let efs = args.get(7).map_or("10,16,24,32,40,48,64,80,100,128,160,200,300,400", |list| list);
     for ef in efs.split(',').map(|ef| ef.parse().unwrap()) {
-        let options = SearchOptions { k: 10, ef_search: ef, counters: true };
+        let options = SearchOptions { k: 10, ef_search: ef, counters: true, plan: PlanChoice::Graph };
         let mut seconds: Vec<f64> = (0..5)
             .map(|_| {
                 let start = cpu_seconds();
-                index.search(queries, &options, &Run::new(1)).unwrap();
+                index.search(queries, &options, None, &Run::new(1)).unwrap();
                 cpu_seconds() - start
             })
             .collect();
         seconds.sort_unstable_by(f64::total_cmp);
-        let hits = index.search(queries, &options, &Run::new(1)).unwrap();
+        let hits = index.search(queries, &options, None, &Run::new(1)).unwrap();
         let counters = hits.counters.as_ref().unwrap();
         let mean = |sum: u64| sum as f64 / queries.rows as f64;
         println!(

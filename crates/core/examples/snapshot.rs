@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use vicinal_core::{Dtype, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
 
 const QUERIES: usize = 1000;
 const BATCHES: usize = 50;
@@ -36,8 +36,8 @@ fn main() {
     let (read, mapped) = (read.unwrap(), mapped.unwrap());
 
     let search = |index: &Index, queries, ef_search| {
-        let options = SearchOptions { k: 10, ef_search, counters: false };
-        index.search(queries, &options, &Run::new(1)).unwrap().ids
+        let options = SearchOptions { k: 10, ef_search, counters: false, plan: PlanChoice::Graph };
+        index.search(queries, &options, None, &Run::new(1)).unwrap().ids
     };
     timed("1000 searches, first touch", &mut || drop(search(&mapped, queries, 64)));
     let indexes = [&built, &read, &mapped];

@@ -25,6 +25,12 @@ pub enum Error {
         /// The missing id.
         id: i64,
     },
+    /// An id of a filter that is not in the index.
+    #[error("filter: id {id} is not in the index; missing=\"ignore\" leaves such ids out")]
+    UnknownInFilter {
+        /// The first missing id.
+        id: i64,
+    },
     /// A file whose bytes contradict their checksums or each other.
     #[error("{}: damaged at {block}: {message}. Restore the file from a copy, or build it anew", path.display())]
     Corruption {

@@ -3,7 +3,7 @@
 //! As long as every id equals its slot (ids were left to the index, or count from 0) neither direction is stored.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytemuck::pod_read_unaligned;
 use hashbrown::HashMap;
@@ -21,6 +21,8 @@ pub struct Ids {
     by_slot: Arena,
     by_id: RwLock<HashMap<i64, u32>>,
     order: Option<Arena>,
+    /// How often what an id stands for may have changed.
+    changes: AtomicU64,
 }
 
 /// Checked ids of a batch.
@@ -34,12 +36,18 @@ pub struct Batch {
 impl Ids {
     /// No ids.
     pub fn new() -> Self {
-        Ids { stored: AtomicBool::new(false), by_slot: Arena::new(8), by_id: RwLock::default(), order: None }
+        Ids {
+            stored: AtomicBool::new(false),
+            by_slot: Arena::new(8),
+            by_id: RwLock::default(),
+            order: None,
+            changes: AtomicU64::new(0),
+        }
     }
 
     /// Ids of slots below `slots`, from a snapshot; they are distinct and not negative.
     pub fn from_stored(by_slot: Arena, slots: u32) -> Self {
-        let ids = Ids { stored: AtomicBool::new(true), by_slot, by_id: RwLock::default(), order: None };
+        let ids = Ids { stored: AtomicBool::new(true), by_slot, ..Ids::new() };
         let by_id = (0..slots).map(|slot| (ids.id(slot), slot)).collect();
         *ids.by_id.write() = by_id;
         ids
@@ -47,7 +55,7 @@ impl Ids {
 
     /// Ids of a mapped snapshot, and its slots by ascending id.
     pub fn mapped(by_slot: Arena, order: Arena) -> Self {
-        Ids { stored: AtomicBool::new(true), by_slot, by_id: RwLock::default(), order: Some(order) }
+        Ids { stored: AtomicBool::new(true), by_slot, order: Some(order), ..Ids::new() }
     }
 
     /// The ids of a mapped snapshot by slot, and its slots by ascending id.
@@ -167,8 +175,14 @@ impl Ids {
         Ok(newly)
     }
 
+    /// How often the slots of ids changed: who remembers slots asks whether they still hold.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
     /// Makes the ids of a batch findable.
     pub fn commit(&self, first: u32, batch: &Batch) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
         if !batch.identity {
             self.by_id.write().extend(batch.ids.iter().copied().zip(first..));
         }

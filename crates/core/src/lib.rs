@@ -1,10 +1,11 @@
 //! The engine of Vicinal. It knows nothing of Python.
 //!
-//! Imports point downward: `index → storage → flat, hnsw → vectors → kernels`.
+//! Imports point downward: `index → storage → flat, hnsw → filter, vectors → kernels`.
 
 mod arena;
 mod blocks;
 mod error;
+mod filter;
 pub mod flat;
 mod hits;
 mod hnsw;
@@ -18,10 +19,11 @@ mod types;
 pub mod vectors;
 
 pub use error::{Error, Result};
+pub use filter::{Filter, IdSet};
 pub use flat::knn;
 pub use index::{Index, Report, Stats};
 pub use run::Run;
 pub use types::{
     Counters, Dtype, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric,
-    Params, SearchOptions, check_metric,
+    Missing, Params, Plan, PlanChoice, SearchOptions, check_metric,
 };

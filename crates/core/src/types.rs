@@ -59,6 +59,39 @@ pub enum Layout {
     Fast,
 }
 
+/// Which way a caller wants a search to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PlanChoice {
+    /// Whichever is expected to cost less.
+    #[default]
+    Auto,
+    /// A walk through the graph.
+    Graph,
+    /// A comparison with all vectors that may be answered.
+    Scan,
+}
+
+/// How a query was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Plan {
+    /// By a walk through the graph.
+    #[default]
+    Graph,
+    /// By comparing all vectors that may be answered.
+    Scan,
+    /// By a scan, after a walk that did not find enough in the time that a scan takes.
+    GraphThenScan,
+}
+
+/// What to do about ids of a filter that the index does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// Refuse them.
+    Raise,
+    /// Leave them out.
+    Ignore,
+}
+
 macro_rules! names {
     ($type:ident, $what:literal, $($variant:ident => $name:literal),+) => {
         impl $type {
@@ -83,6 +116,9 @@ macro_rules! names {
         }
     };
 }
+names!(Missing, "missing", Raise => "raise", Ignore => "ignore");
+names!(PlanChoice, "plan", Auto => "auto", Graph => "graph", Scan => "scan");
+names!(Plan, "plan", Graph => "graph", Scan => "scan", GraphThenScan => "graph+scan");
 names!(Layout, "layout", Compact => "compact", Fast => "fast");
 names!(Metric, "metric", L2 => "l2", SqEuclidean => "sqeuclidean", Cosine => "cosine", Ip => "ip",
        Hamming => "hamming", Jaccard => "jaccard");
@@ -269,6 +305,8 @@ pub struct SearchOptions {
     pub ef_search: usize,
     /// Whether to return [`Counters`].
     pub counters: bool,
+    /// Which way to search.
+    pub plan: PlanChoice,
 }
 
 /// What one query cost. None of it depends on the machine.
@@ -286,6 +324,12 @@ pub struct Counters {
     pub reranked: u32,
     /// Distances estimated from the codes of edges.
     pub estimates: u32,
+    /// Vectors that could be answered.
+    pub matching: u64,
+    /// How the query was answered.
+    pub plan: Plan,
+    /// What that was expected to cost, in about nanoseconds of the machine that was measured.
+    pub expected_cost: u64,
 }
 
 /// Neighbours of a batch of queries, nearest first.

@@ -1,6 +1,6 @@
 //! Room for answers is not written before there are any.
 
-use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
 
 fn index() -> Index {
     let params = Params {
@@ -33,8 +33,8 @@ fn a_cancelled_search_touched_little_of_a_large_answer() {
     let run = Run::new(2);
     run.cancel();
     let before = peak_kib();
-    let options = SearchOptions { k: 30_000_000, ef_search: 10, counters: false };
-    let answer = index.search(Matrix { bytes: &[1, 2], rows: 2 }, &options, &run);
+    let options = SearchOptions { k: 30_000_000, ef_search: 10, counters: false, plan: PlanChoice::Graph };
+    let answer = index.search(Matrix { bytes: &[1, 2], rows: 2 }, &options, None, &run);
     assert!(matches!(answer, Err(Error::Cancelled)));
     let grown = peak_kib() - before;
     assert!(grown < 100 << 10, "{grown} KiB, of 703,125 for the whole answer");
@@ -42,8 +42,8 @@ fn a_cancelled_search_touched_little_of_a_large_answer() {
 
 #[test]
 fn places_without_a_hit_are_marked() {
-    let options = SearchOptions { k: 5, ef_search: 10, counters: true };
-    let hits = index().search(Matrix { bytes: &[1, 3], rows: 2 }, &options, &Run::new(1)).unwrap();
+    let options = SearchOptions { k: 5, ef_search: 10, counters: true, plan: PlanChoice::Graph };
+    let hits = index().search(Matrix { bytes: &[1, 3], rows: 2 }, &options, None, &Run::new(1)).unwrap();
     assert_eq!(hits.ids, [0, 1, 2, -1, -1, 2, 1, 0, -1, -1]);
     assert_eq!(hits.distances, [0.0, 1.0, 2.0, f32::INFINITY, f32::INFINITY].repeat(2));
     assert_eq!(hits.counts, [3, 3]);
@@ -54,8 +54,8 @@ fn places_without_a_hit_are_marked() {
 fn what_memory_cannot_hold_is_said() {
     let queries = vec![0; 1 << 20];
     for counters in [false, true] {
-        let options = SearchOptions { k: 1 << 40, ef_search: 10, counters };
-        let answer = index().search(Matrix { bytes: &queries, rows: queries.len() }, &options, &Run::new(1));
+        let options = SearchOptions { k: 1 << 40, ef_search: 10, counters, plan: PlanChoice::Graph };
+        let answer = index().search(Matrix { bytes: &queries, rows: queries.len() }, &options, None, &Run::new(1));
         let Err(Error::OutOfMemory(what)) = answer else { panic!("{answer:?}") };
         assert_eq!(what, "1048576 queries x 1099511627776 hits");
     }

@@ -5,7 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::Numbers;
-use vicinal_core::{Dtype, Error, Hits, Index, Layout, Matrix, Metric, Params, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Hits, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
 
 const DIM: usize = 24;
 
@@ -38,8 +38,8 @@ fn built(params: Params, values: &[f32], threads: usize) -> Index {
 }
 
 fn search(index: &Index, queries: &[f32], k: usize, ef_search: usize) -> Hits {
-    let options = SearchOptions { k, ef_search, counters: true };
-    index.search(matrix(queries, index.params().dim), &options, &Run::new(0)).unwrap()
+    let options = SearchOptions { k, ef_search, counters: true, plan: PlanChoice::Graph };
+    index.search(matrix(queries, index.params().dim), &options, None, &Run::new(0)).unwrap()
 }
 
 fn recall(index: &Index, queries: &[f32], k: usize, ef_search: usize) -> f64 {

@@ -3,7 +3,7 @@
 use numpy::ndarray::Array2;
 use numpy::{PyArray, PyArray1};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyString, PyTuple};
 use vicinal_core::{Counters, Hits};
 
 /// `(ids, distances, counts, counters)`; one query of one dimension gets rows, not matrices.
@@ -19,7 +19,8 @@ pub fn answer<'py>(py: Python<'py>, hits: Hits, single: bool) -> PyResult<Bound<
     (ids, distances, PyArray1::from_vec(py, counts), counters).into_pyobject(py)
 }
 
-/// `(distance_evaluations, hops, reranked, estimates, evaluations_per_layer, hops_per_layer)`.
+/// `(distance_evaluations, hops, reranked, estimates, matching, expected_cost, evaluations_per_layer, hops_per_layer,
+/// plan)`.
 fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<Bound<'py, PyTuple>> {
     let layers = counters.iter().map(|one| one.hops_per_layer.len().max(one.evaluations_per_layer.len())).max();
     let layers = layers.unwrap_or(0);
@@ -33,16 +34,20 @@ fn costs<'py>(py: Python<'py>, counters: &[Counters], single: bool) -> PyResult<
         column(|one| one.hops),
         column(|one| one.reranked.into()),
         column(|one| one.estimates.into()),
+        column(|one| one.matching),
+        column(|one| one.expected_cost),
     ];
     let tables = [layered(|one| &one.evaluations_per_layer), layered(|one| &one.hops_per_layer)];
     if single {
         let totals = columns.into_iter().map(|column| column[0].into_pyobject(py).map(Bound::into_any));
         let rows = tables.into_iter().map(|row| Ok(PyArray1::from_vec(py, row).into_any()));
-        return PyTuple::new(py, totals.chain(rows).collect::<Result<Vec<_>, _>>()?);
+        let plan = PyString::new(py, counters[0].plan.as_str()).into_any();
+        return PyTuple::new(py, totals.chain(rows).chain([Ok(plan)]).collect::<Result<Vec<_>, _>>()?);
     }
     let columns = columns.into_iter().map(|column| PyArray1::from_vec(py, column).into_any());
     let tables = tables.into_iter().map(|rows| table(py, rows, (counters.len(), layers)));
-    PyTuple::new(py, columns.chain(tables).collect::<Vec<_>>())
+    let plans = PyList::new(py, counters.iter().map(|one| one.plan.as_str()))?.into_any();
+    PyTuple::new(py, columns.chain(tables).chain([plans]).collect::<Vec<_>>())
 }
 
 /// A few values are quicker copied than handed over; many may not fit twice.

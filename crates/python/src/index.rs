@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use vicinal_core::{Layout, Params, Run, SearchOptions};
+use vicinal_core::{Filter, Layout, Params, Run, SearchOptions};
 
 use crate::arrays::{ready, stored};
 use crate::errors::raise;
+use crate::filter::IdSet;
 use crate::fork::Writers;
 use crate::hits::answer;
 use crate::isa;
@@ -155,7 +156,7 @@ impl Index {
 
     /// `(ids, distances, counts, counters)`: the `k` nearest to each query. None if the query is not
     /// yet as the engine takes it; `vicinal.arrays.query_rows` makes it so.
-    #[pyo3(signature = (query, k, ef_search, exact, counters, threads, /))]
+    #[pyo3(signature = (query, k, ef_search, plan, counters, threads, filter, missing, /))]
     #[expect(clippy::too_many_arguments, reason = "mirrors the Python method")]
     fn search<'py>(
         &self,
@@ -163,9 +164,11 @@ impl Index {
         query: &Bound<'py, PyAny>,
         k: usize,
         ef_search: usize,
-        exact: bool,
+        plan: &str,
         counters: bool,
         threads: usize,
+        filter: Option<&IdSet>,
+        missing: &str,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let params = self.core.params();
         let Some((array, matrix)) = ready(query, params.dim, params.dtype) else {
@@ -173,15 +176,11 @@ impl Index {
         };
         self.writers.check()?;
         let run = Run::new(threads);
-        let hits = if exact {
-            let cost = Cost::scan(matrix.rows, self.core.len(), params.dim).and_answers(matrix.rows, k);
-            watched(py, &run, cost, matrix.rows, None, || self.core.search_exact(matrix, k, counters, &run))?
-        } else {
-            let options = SearchOptions { k, ef_search, counters };
-            let cost =
-                Cost::walk(matrix.rows, ef_search.max(k).min(self.core.len()), params).and_answers(matrix.rows, k);
-            watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, &run))?
-        };
+        let options = SearchOptions { k, ef_search, counters, plan: plan.parse().map_err(raise)? };
+        let missing = missing.parse().map_err(raise)?;
+        let filter = filter.map(|set| Filter { ids: &set.0, missing });
+        let cost = Cost::search(matrix.rows, self.core.len(), &options, filter, params);
+        let hits = watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, filter, &run))?;
         answer(py, hits, array.ndim() == 1).map(Some)
     }
 

@@ -6,6 +6,7 @@
 mod arrays;
 mod errors;
 mod exact;
+mod filter;
 mod fork;
 mod hits;
 mod index;
@@ -23,6 +24,8 @@ mod _native {
 
     #[pymodule_export]
     use super::exact::knn;
+    #[pymodule_export]
+    use super::filter::IdSet;
     #[pymodule_export]
     use super::index::Index;
     #[pymodule_export]

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use vicinal_core::{Error, Params, Run};
+use vicinal_core::{Error, Filter, Params, PlanChoice, Run, SearchOptions};
 
 use crate::errors::{panicked, raise};
 
@@ -31,6 +31,28 @@ impl Cost {
     /// Of comparing each of `queries` with each of `rows`.
     pub fn scan(queries: usize, rows: usize, dim: usize) -> Self {
         Cost(queries.saturating_mul(rows).saturating_mul(dim))
+    }
+
+    /// Of a search among `rows` vectors. Which way it goes is the engine's choice, so this is the lesser of both: where
+    /// few of the vectors may be answered a scan is short, where many may be a walk is.
+    pub fn search(
+        queries: usize,
+        rows: usize,
+        options: &SearchOptions,
+        filter: Option<Filter<'_>>,
+        params: &Params,
+    ) -> Self {
+        let listed = filter.map_or(rows, |filter| (filter.ids.listed_len() as usize).min(rows));
+        let matching = if filter.is_some_and(|filter| filter.ids.denies()) { rows - listed } else { listed };
+        let scan = Cost::scan(queries, matching, params.dim);
+        let ef = options.ef_search.max(options.k).min(rows).saturating_mul(rows / matching.max(1));
+        let walk = Cost::walk(queries, ef, params);
+        let cost = match options.plan {
+            PlanChoice::Auto => Cost(scan.0.min(walk.0)),
+            PlanChoice::Graph => walk,
+            PlanChoice::Scan => scan,
+        };
+        cost.and_answers(queries, options.k)
     }
 
     /// And of filling `k` places for each of `queries`: a place is written in the time of a few comparisons.

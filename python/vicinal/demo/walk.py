@@ -65,7 +65,8 @@ def sizes(shops: int) -> list[int]:
 
 def ask(index: Index, question: NDArray[np.uint8], *, exact: bool) -> SearchResult:
     """Ask one question, as one traveller with one pair of feet."""
-    return index.search(question, K, ef_search=EF_SEARCH, threads=1, exact=exact)
+    plan = "scan" if exact else "graph"
+    return index.search(question, K, ef_search=EF_SEARCH, threads=1, plan=plan)
 
 
 def grow(
@@ -96,7 +97,9 @@ def grow(
 def _measure(index: Index, questions: NDArray[np.uint8], threads: int, built: float) -> Stage:
     """Time and count both ways in the city as it is."""
     true = index.search(questions, K, exact=True, threads=threads)
-    found = index.search(questions, K, ef_search=EF_SEARCH, threads=threads, counters=True)
+    found = index.search(
+        questions, K, ef_search=EF_SEARCH, threads=threads, counters=True, plan="graph"
+    )
     every = index.search(questions[0], K, exact=True, counters=True)
     assert found.counters is not None
     assert every.counters is not None

@@ -8,13 +8,21 @@ import numpy as np
 
 from vicinal import checks
 from vicinal.arrays import query_rows
+from vicinal.errors import InvalidInputError
+from vicinal.idset import native_filter
 from vicinal.index.contents import Contents
 from vicinal.recall import RecallReport, measure
 from vicinal.result import SearchResult
 from vicinal.tune import Knobs, TuneReport, tune
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from numpy.typing import ArrayLike
+
+    from vicinal.idset import IdSet
+
+    Filter: TypeAlias = ArrayLike | bytes | IdSet
 
 
 class Searching(Contents):
@@ -31,6 +39,9 @@ class Searching(Contents):
         threads: int = 0,
         exact: bool = False,
         counters: bool = False,
+        filter: Filter | None = None,
+        missing: str = "raise",
+        plan: str = "auto",
     ) -> SearchResult:
         """Find the k nearest vectors of each query.
 
@@ -49,6 +60,15 @@ class Searching(Contents):
             True compares every vector: the true neighbours, in time proportional to their number.
         counters : bool
             True also returns what each query cost.
+        filter : array-like, bytes or IdSet, optional
+            Which ids may be found: ids, a mask of bools (``mask[id]``), a serialized roaring
+            bitmap, or an `IdSet`, which is quicker where it is used more than once and can deny as
+            well as allow. Never fewer than ``min(k, those that match)`` are found.
+        missing : {"raise", "ignore"}
+            What to do if the filter names ids that the index does not hold.
+        plan : {"auto", "graph", "scan"}
+            Which way to search: "graph" walks, "scan" compares all that match and is exact. "auto"
+            takes what is expected to cost less; the counters tell which it was.
 
         Returns
         -------
@@ -59,9 +79,11 @@ class Searching(Contents):
         ------
         InvalidInputError
             NaN or infinity, a zero query under cosine, a shape that does not fit, k < 1; names the
-            row.
+            row. A mask that is shorter than the largest id + 1.
         InvalidTypeError
             Strings, objects, complex numbers.
+        NotFoundError
+            The filter names an id that the index does not hold, unless ``missing="ignore"``.
         """
         # A walk may take 20 µs: what the common case needs no check for gets none.
         if type(k) is not int or not 0 < k <= checks.MAX_K:
@@ -70,12 +92,20 @@ class Searching(Contents):
             ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         if threads != 0 or threads is False:
             threads = checks.threads(threads)
-        if exact is not False or counters is not False:
-            exact, counters = checks.flag("exact", exact), checks.flag("counters", counters)
-        answer = self._native.search(Q, k, ef_search, exact, counters, threads)
+        if plan != "auto" or missing != "raise":
+            plan, missing = checks.text("plan", plan), checks.text("missing", missing)
+        if counters is not False:
+            counters = checks.flag("counters", counters)
+        if exact is not False and checks.flag("exact", exact):
+            if plan == "graph":
+                raise InvalidInputError('plan="graph" is not exact; leave one of the two out')
+            plan = "scan"
+        allowed = None if filter is None else native_filter(filter)
+        how = (k, ef_search, plan, counters, threads, allowed, missing)
+        answer = self._native.search(Q, *how)
         if answer is None:  # Q is not yet as the engine takes it
             rows = query_rows(Q, self.dim, self.dtype)
-            answer = self._native.search(rows, k, ef_search, exact, counters, threads)
+            answer = self._native.search(rows, *how)
             assert answer is not None, "query_rows made it so"
         return SearchResult(answer, self._metric)
 

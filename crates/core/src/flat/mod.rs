@@ -22,7 +22,7 @@ use vicinal_kernels::tile::{Unit, unit};
 use crate::error::{Error, Result};
 use crate::hits;
 use crate::run::Run;
-use crate::types::{Counters, Dtype, Hits, MAX_DIM, Matrix, Metric, check_metric};
+use crate::types::{Counters, Dtype, Hits, MAX_DIM, Matrix, Metric, Plan, check_metric};
 use crate::vectors::{check_queries, check_rows};
 use nearest::Nearest;
 use scan::{Partial, Scan};
@@ -96,26 +96,30 @@ pub fn knn(
     check_rows(rows, dim, metric, dtype, "row")?;
     check_queries(queries, dim, metric, dtype)?;
     let block = Block { first_slot: 0, rows: rows.rows, plane: Plane::Whole(rows.bytes) };
-    search(&[block], Space { dim, metric, dtype }, queries, k, false, run)
+    search(&[block], None, Space { dim, metric, dtype }, queries, k, false, run)
 }
 
-/// The `k` nearest rows of `blocks` for each query, as slots. Rows and queries passed the checks of
-/// [`crate::vectors`], and their buffers have the lengths that `space` asks for.
+/// The `k` nearest rows of `blocks` for each query, as slots: of all rows, or of those whose slots are in `subset`,
+/// which ascends and names rows that are there. Rows and queries passed the checks of [`crate::vectors`], and their
+/// buffers have the lengths that `space` asks for.
 pub fn search(
     blocks: &[Block<'_>],
+    subset: Option<&[u32]>,
     space: Space,
     queries: Matrix<'_>,
     k: usize,
     counters: bool,
     run: &Run,
 ) -> Result<Hits> {
-    search_on(unit(), blocks, space, queries, k, counters, run)
+    search_on(unit(), blocks, subset, space, queries, k, counters, run)
 }
 
 /// [`search`], with the products computed by a given unit.
+#[allow(clippy::too_many_arguments)] // one call, from one place and the tests
 fn search_on(
     unit: Unit,
     blocks: &[Block<'_>],
+    subset: Option<&[u32]>,
     space: Space,
     queries: Matrix<'_>,
     k: usize,
@@ -124,14 +128,21 @@ fn search_on(
 ) -> Result<Hits> {
     let mut hits = hits::room(queries.rows, k, counters)?;
     let outputs = hits::outputs(&mut hits)?;
-    let rows: usize = blocks.iter().map(|block| block.rows).sum();
+    let rows = subset.map_or_else(|| blocks.iter().map(|block| block.rows).sum(), <[u32]>::len);
     let write = |query: usize, nearest: Nearest, reranked: u32| {
         let nearest = nearest.into_sorted().map(|(distance, slot)| (i64::from(slot), distance));
-        let cost = Counters { distance_evaluations: rows as u64, reranked, ..Counters::default() };
+        let cost = Counters {
+            distance_evaluations: rows as u64,
+            reranked,
+            matching: rows as u64,
+            plan: Plan::Scan,
+            ..Counters::default()
+        };
         outputs[query].lock().write(nearest, &cost, run)
     };
     if rows > 0 {
-        search_all(unit, blocks, rows, space, queries, k.min(rows), run, &write)?;
+        let scan = Scan::new(unit, blocks, subset, space, queries, k.min(rows));
+        search_all(&scan, rows, queries, run, &write)?;
     } else {
         run.for_each(queries.rows, 1, || (), |(), query| write(query, Nearest::new(1), 0))?;
     }
@@ -145,18 +156,13 @@ const RANGE: usize = 4096;
 const ROUND: usize = 4;
 
 /// Hands the nearest of each query to `write`, with how many rows were measured for it.
-#[allow(clippy::too_many_arguments)] // one call, from one place and the tests
 fn search_all(
-    unit: Unit,
-    blocks: &[Block<'_>],
+    scan: &Scan<'_>,
     rows: usize,
-    space: Space,
     queries: Matrix<'_>,
-    k: usize,
     run: &Run,
     write: &(impl Fn(usize, Nearest, u32) -> Result<()> + Sync),
 ) -> Result<()> {
-    let scan = Scan::new(unit, blocks, space, queries, k);
     let threads = run.threads_for(usize::MAX);
     // Blocks of queries first: each has to code all rows, but shares the thresholds that it finds. If there are not
     // enough of them, they are made smaller, but not small; then rows are divided.

@@ -41,6 +41,8 @@ const WAITING: usize = 1024;
 /// What all parts of one search share.
 pub(super) struct Scan<'a> {
     blocks: &'a [Block<'a>],
+    /// The slots to search among, ascending; without them, all.
+    subset: Option<&'a [u32]>,
     space: Space,
     queries: Matrix<'a>,
     k: usize,
@@ -57,11 +59,70 @@ pub(super) struct Partial {
     measured: u32,
 }
 
+/// Rows that are looked at together.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// `count` rows of a block from `row` on.
+    Run { block: &'a Block<'a>, row: usize, count: usize },
+    /// The rows of these slots.
+    Scattered(&'a [u32]),
+}
+
+impl Part<'_> {
+    fn len(self) -> usize {
+        match self {
+            Part::Run { count, .. } => count,
+            Part::Scattered(slots) => slots.len(),
+        }
+    }
+
+    /// The slot of row `i` of the part.
+    #[inline]
+    fn slot(self, i: usize) -> u32 {
+        match self {
+            Part::Run { block, row, .. } => block.first_slot + (row + i) as u32,
+            Part::Scattered(slots) => slots[i],
+        }
+    }
+}
+
+/// Copies of scattered rows, one after the other.
+#[derive(Default)]
+struct Gathered {
+    hi: Vec<u8>,
+    lo: Vec<u8>,
+}
+
+impl Gathered {
+    /// Copies rows, all of one kind.
+    fn copy<'a>(&mut self, rows: impl Iterator<Item = Plane<'a>>) -> Plane<'_> {
+        self.hi.clear();
+        self.lo.clear();
+        for row in rows {
+            match row {
+                Plane::Whole(bytes) => self.hi.extend_from_slice(bytes),
+                Plane::Split { hi, lo } => {
+                    self.hi.extend_from_slice(hi);
+                    self.lo.extend_from_slice(lo);
+                }
+            }
+        }
+        if self.lo.is_empty() { Plane::Whole(&self.hi) } else { Plane::Split { hi: &self.hi, lo: &self.lo } }
+    }
+}
+
 impl<'a> Scan<'a> {
     /// Of at least one row, for at least one neighbour.
-    pub fn new(unit: Unit, blocks: &'a [Block<'a>], space: Space, queries: Matrix<'a>, k: usize) -> Self {
+    pub fn new(
+        unit: Unit,
+        blocks: &'a [Block<'a>],
+        subset: Option<&'a [u32]>,
+        space: Space,
+        queries: Matrix<'a>,
+        k: usize,
+    ) -> Self {
         let tiles = Tiles::new(unit, space.dtype.code(), space.dim);
-        Scan { blocks, space, queries, k, unit, tiles, centre: OnceLock::new() }
+        Scan { blocks, subset, space, queries, k, unit, tiles, centre: OnceLock::new() }
     }
 
     fn centre(&self) -> Option<&Centre> {
@@ -74,7 +135,8 @@ impl<'a> Scan<'a> {
         (QUERY_BYTES / self.tiles.code_bytes()).clamp(64, 8192)
     }
 
-    /// What the rows `from..to`, counted over all blocks, have for each of the queries `first..first + n`.
+    /// What the rows `from..to`, counted over all blocks or over the subset, have for each of the queries
+    /// `first..first + n`.
     pub fn scan(&self, first: usize, n: usize, from: usize, to: usize, run: &Run) -> Result<Vec<Partial>> {
         if n <= STREAM {
             return self.stream(first, n, from, to, run);
@@ -97,14 +159,14 @@ impl<'a> Scan<'a> {
                 limits.set(query, weight, threshold);
             }
         }
-        self.each_block(from, to, &bounds, run, |rows, slot| {
+        self.each_block(from, to, &bounds, run, |rows, part| {
             self.tiles.sweep(rows, &queries, &mut limits, &mut |rows, hits, limits| {
                 let query = hits[0].query as usize;
                 let partial = &mut partials[query];
                 let mut sank = false;
                 for hit in hits {
                     let keys = bounds.keys(query, rows, hit.row as usize, hit.value);
-                    sank |= partial.candidates.offer(keys, slot + hit.row);
+                    sank |= partial.candidates.offer(keys, part.slot(hit.row as usize));
                 }
                 if partial.candidates.len() > WAITING + 4 * self.k {
                     sank |= self.relieve(first + query, partial, |distance| bounds.key(query, distance));
@@ -118,32 +180,61 @@ impl<'a> Scan<'a> {
         Ok(partials)
     }
 
-    /// Codes the rows `from..to`, as many at a time as suits the caches, and hands them on with the first one's slot.
+    /// Codes the rows `from..to`, as many at a time as suits the caches, and hands them on with their slots.
     fn each_block(
         &self,
         from: usize,
         to: usize,
         bounds: &Bounds,
         run: &Run,
-        mut work: impl FnMut(&mut Rows, u32),
+        mut work: impl FnMut(&mut Rows, Part<'_>),
     ) -> Result<()> {
         let at_once = (ROW_BYTES / self.tiles.code_bytes()).clamp(MIN_ROWS, MAX_ROWS).next_multiple_of(FIRST_ROWS);
         let frame = self.centre().map_or(Frame::PLAIN, Centre::frame);
         let mut rows = self.tiles.rows(at_once.min(to - from));
+        let mut gathered = Gathered::default();
+        // Few at first: until there is a limit every row is a hit.
+        let count = |row: usize, end: usize| (end - row).min(if row == from { FIRST_ROWS } else { at_once });
+        self.each_part(from, to, count, run, |part| {
+            let (plane, row) = match part {
+                Part::Run { block, row, .. } => (block.plane, row),
+                Part::Scattered(slots) => (gathered.copy(slots.iter().map(|&slot| self.row(slot))), 0),
+            };
+            self.tiles.code(&source(self.space.dtype, plane), row, part.len(), &frame, &mut rows);
+            bounds.set_rows(&mut rows);
+            work(&mut rows, part);
+        })
+    }
+
+    /// Hands on the rows `from..to` in order, in parts of as many as `count` says for what is left, given where that
+    /// begins and ends.
+    fn each_part(
+        &self,
+        from: usize,
+        to: usize,
+        count: impl Fn(usize, usize) -> usize,
+        run: &Run,
+        mut work: impl FnMut(Part<'_>),
+    ) -> Result<()> {
+        let not_cancelled = || if run.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) };
+        if let Some(slots) = self.subset {
+            let mut row = from;
+            while row < to {
+                not_cancelled()?;
+                let count = count(row, to);
+                work(Part::Scattered(&slots[row..row + count]));
+                row += count;
+            }
+            return Ok(());
+        }
         let mut start = 0;
         for block in self.blocks {
-            let source = source(self.space.dtype, block.plane);
             let mut row = from.saturating_sub(start).min(block.rows);
             let end = to.saturating_sub(start).min(block.rows);
             while row < end {
-                if run.is_cancelled() {
-                    return Err(Error::Cancelled);
-                }
-                // Few at first: until there is a limit every row is a hit.
-                let count = (end - row).min(if start + row == from { FIRST_ROWS } else { at_once });
-                self.tiles.code(&source, row, count, &frame, &mut rows);
-                bounds.set_rows(&mut rows);
-                work(&mut rows, block.first_slot + row as u32);
+                not_cancelled()?;
+                let count = count(start + row, start + end);
+                work(Part::Run { block, row, count });
                 row += count;
             }
             start += block.rows;
@@ -159,28 +250,33 @@ impl<'a> Scan<'a> {
         let mut stream =
             Stream::new(self.unit.isa(), self.space, (first..first + n).map(|i| self.queries.row(i)), like);
         let mut partials = self.partials(n);
-        let mut start = 0;
-        for block in self.blocks {
-            let mut row = from.saturating_sub(start).min(block.rows);
-            let end = to.saturating_sub(start).min(block.rows);
-            while row < end {
-                if run.is_cancelled() {
-                    return Err(Error::Cancelled);
-                }
-                let next = (row + at_once).min(end);
-                stream.run(block.plane, row, next, |query, row, keys| {
+        self.each_part(
+            from,
+            to,
+            |row, end| (end - row).min(at_once),
+            run,
+            |part| {
+                let offer = |query: usize, row: usize, keys: (f32, f32)| {
                     let partial = &mut partials[query];
-                    partial.candidates.offer(keys, block.first_slot + row as u32);
+                    partial.candidates.offer(keys, part.slot(row));
                     if partial.candidates.len() > WAITING + 4 * self.k {
                         self.relieve(first + query, partial, f32::next_up);
                     }
                     partial.candidates.bar()
-                });
-                row = next;
-            }
-            start += block.rows;
-        }
+                };
+                match part {
+                    Part::Run { block, row, count } => stream.run(block.plane, row, row + count, offer),
+                    Part::Scattered(slots) => stream.run_scattered(slots.iter().map(|&slot| self.row(slot)), offer),
+                }
+            },
+        )?;
         Ok(partials)
+    }
+
+    /// The row of a slot.
+    fn row(&self, slot: u32) -> Plane<'a> {
+        let block = &self.blocks[self.blocks.partition_point(|block| block.first_slot <= slot) - 1];
+        block.row((slot - block.first_slot) as usize, self.space.dtype.row_bytes(self.space.dim))
     }
 
     fn partials(&self, n: usize) -> Vec<Partial> {
@@ -218,14 +314,9 @@ impl<'a> Scan<'a> {
 
     /// Measures all candidates that are left.
     fn measure(&self, query: usize, partial: &mut Partial) {
-        let row_bytes = self.space.dtype.row_bytes(self.space.dim);
-        let row = |slot: u32| {
-            let block = &self.blocks[self.blocks.partition_point(|block| block.first_slot <= slot) - 1];
-            block.row((slot - block.first_slot) as usize, row_bytes)
-        };
         let slots: Vec<u32> = partial.candidates.take().collect();
         for &slot in &slots {
-            match row(slot) {
+            match self.row(slot) {
                 Plane::Whole(bytes) => prefetch(bytes.as_ptr(), bytes.len()),
                 Plane::Split { hi, lo } => {
                     prefetch(hi.as_ptr(), hi.len());
@@ -235,7 +326,7 @@ impl<'a> Scan<'a> {
         }
         let mut measure = Measure::new(self.space, self.queries.row(query));
         for &slot in &slots {
-            partial.nearest.offer(measure.distance(row(slot)), slot);
+            partial.nearest.offer(measure.distance(self.row(slot)), slot);
         }
         partial.measured += slots.len() as u32;
     }

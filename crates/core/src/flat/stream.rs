@@ -120,8 +120,8 @@ impl Stream {
         }
     }
 
-    /// Calls `offer` with a query, the number of a row, and its keys, for each of the rows `from..to` that is not
-    /// surely above the query's bar; `offer` returns the bar.
+    /// Calls `offer` with a query, the number of a row counted from `from`, and its keys, for each of the rows
+    /// `from..to` that is not surely above the query's bar; `offer` returns the bar.
     pub fn run(
         &mut self,
         plane: Plane<'_>,
@@ -129,45 +129,75 @@ impl Stream {
         to: usize,
         mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32,
     ) {
-        let bytes = match plane {
+        let bytes = Self::read_of(plane);
+        let bytes = &bytes[from * self.row_bytes..to * self.row_bytes];
+        for (part, chunk) in bytes.chunks(self.rows * self.row_bytes).enumerate() {
+            self.look(chunk.chunks_exact(self.row_bytes), part * self.rows, &mut offer);
+        }
+    }
+
+    /// As [`Stream::run`], for rows that lie anywhere.
+    pub fn run_scattered<'r>(
+        &mut self,
+        planes: impl Iterator<Item = Plane<'r>>,
+        mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32,
+    ) {
+        let rows: Vec<&[u8]> = planes.map(|plane| Self::read_of(plane)).collect();
+        for (part, chunk) in rows.chunks(self.rows).enumerate() {
+            self.look(chunk.iter().copied(), part * self.rows, &mut offer);
+        }
+    }
+
+    /// What is read of rows.
+    fn read_of<'r>(plane: Plane<'r>) -> &'r [u8] {
+        match plane {
             Plane::Whole(bytes) => bytes,
             Plane::Split { hi, .. } => hi,
-        };
-        let bytes = &bytes[from * self.row_bytes..to * self.row_bytes];
+        }
+    }
+
+    /// Compares up to [`ROWS`] rows with each query.
+    fn look<'r>(
+        &mut self,
+        of_rows: impl Iterator<Item = &'r [u8]>,
+        first: usize,
+        offer: &mut impl FnMut(usize, usize, (f32, f32)) -> f32,
+    ) {
         let (mut norms, mut raws) = ([0.0; ROWS], [0.0; ROWS]);
-        for (part, chunk) in bytes.chunks(self.rows * self.row_bytes).enumerate() {
-            let first = from + part * self.rows;
-            let mut rows = [std::ptr::null(); ROWS];
-            let n = chunk.len() / self.row_bytes;
-            rows.iter_mut().zip(chunk.chunks_exact(self.row_bytes)).for_each(|(address, row)| *address = row.as_ptr());
-            let compare = |kernel: BatchFn, query: &[u8], out: &mut [f32; ROWS]| {
-                // SAFETY: the query and each of the `n <= ROWS` rows hold `len` components.
-                unsafe { kernel(query.as_ptr(), rows.as_ptr(), n, self.len, out.as_mut_ptr()) }
-            };
-            if let Some(kernel) = self.norms {
-                compare(kernel, &self.zero, &mut norms);
-                norms.iter_mut().for_each(|norm| *norm = norm.sqrt());
+        let mut rows = [std::ptr::null(); ROWS];
+        let mut n = 0;
+        for (address, row) in rows.iter_mut().zip(of_rows) {
+            debug_assert_eq!(row.len(), self.row_bytes);
+            *address = row.as_ptr();
+            n += 1;
+        }
+        let compare = |kernel: BatchFn, query: &[u8], out: &mut [f32; ROWS]| {
+            // SAFETY: the query and each of the `n <= ROWS` rows hold `len` components.
+            unsafe { kernel(query.as_ptr(), rows.as_ptr(), n, self.len, out.as_mut_ptr()) }
+        };
+        if let Some(kernel) = self.norms {
+            compare(kernel, &self.zero, &mut norms);
+            norms.iter_mut().for_each(|norm| *norm = norm.sqrt());
+        }
+        for query in 0..self.asked.len() {
+            let asked = &self.asked[query];
+            compare(self.kernel, &asked.query, &mut raws);
+            if self.less_is_nearer() {
+                raws.iter_mut().for_each(|raw| *raw = -*raw);
             }
-            for query in 0..self.asked.len() {
-                let asked = &self.asked[query];
-                compare(self.kernel, &asked.query, &mut raws);
-                if self.less_is_nearer() {
-                    raws.iter_mut().for_each(|raw| *raw = -*raw);
-                }
-                let mut limit = asked.limit;
-                let passes = |limit: Limit, i: usize| raws[i] + limit.weight * norms[i] >= limit.threshold;
-                if !(0..n).fold(false, |any, i| any | passes(limit, i)) {
-                    continue;
-                }
-                for i in 0..n {
-                    if passes(limit, i) {
-                        let (least, greatest) = self.keys(asked.norm, raws[i].into(), norms[i].into());
-                        let bar = offer(query, first + i, (down(least), up(greatest).next_up()));
-                        limit = self.limit(asked.norm, bar);
-                    }
-                }
-                self.asked[query].limit = limit;
+            let mut limit = asked.limit;
+            let passes = |limit: Limit, i: usize| raws[i] + limit.weight * norms[i] >= limit.threshold;
+            if !(0..n).fold(false, |any, i| any | passes(limit, i)) {
+                continue;
             }
+            for i in 0..n {
+                if passes(limit, i) {
+                    let (least, greatest) = self.keys(asked.norm, raws[i].into(), norms[i].into());
+                    let bar = offer(query, first + i, (down(least), up(greatest).next_up()));
+                    limit = self.limit(asked.norm, bar);
+                }
+            }
+            self.asked[query].limit = limit;
         }
     }
 

@@ -104,8 +104,21 @@ impl Case {
             let block = blocks.iter().rposition(|b| i64::from(b.first_slot) <= slot).unwrap();
             slot - i64::from(GAP) * block as i64
         };
+        // Two of three rows, as a subset and as rows of their own.
+        let some: Vec<usize> = (0..self.rows.len()).filter(|i| i % 3 != 1).collect();
+        let row_bytes = dtype.row_bytes(dim);
+        let gathered: Vec<u8> = some.iter().flat_map(|&i| &rows[i * row_bytes..(i + 1) * row_bytes]).copied().collect();
+        let matrix = Matrix { bytes: &gathered, rows: some.len() };
+        let of_some = knn(matrix, queries, dim, metric, dtype, self.k, &Run::new(threads)).unwrap();
+        let all_slots = blocks.iter().flat_map(|b| b.first_slot..b.first_slot + b.rows as u32).collect::<Vec<_>>();
+        let slots: Vec<u32> = some.iter().map(|&i| all_slots[i]).collect();
         for &unit in units() {
-            let parts = search_on(unit, &blocks, self.space, queries, self.k, true, &Run::new(1)).unwrap();
+            let run = Run::new(threads);
+            let among = search_on(unit, &blocks, Some(&slots), self.space, queries, self.k, false, &run).unwrap();
+            let place = |&slot: &i64| slots.iter().position(|&s| i64::from(s) == slot).map_or(-1, |i| i as i64);
+            let ids: Vec<i64> = among.ids.iter().map(place).collect();
+            assert_eq!((&ids, &among.distances), (&of_some.ids, &of_some.distances), "{unit:?}, of a subset");
+            let parts = search_on(unit, &blocks, None, self.space, queries, self.k, true, &Run::new(1)).unwrap();
             let ids: Vec<i64> = parts.ids.iter().map(|&slot| if slot < 0 { slot } else { row_of(slot) }).collect();
             assert_eq!((&ids, &parts.distances), (&hits.ids, &hits.distances), "{unit:?} and the default differ");
             assert_eq!(parts.counts, hits.counts);

@@ -2,6 +2,7 @@
 
 use super::adopt::{foster_homes, has_room};
 use super::ends::Ends;
+use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
 use super::pool::Candidate;
 use super::row::{LockedRow, PROTECTED, slot_of};
@@ -10,6 +11,7 @@ use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
 use super::undo::{RowName, Undo};
+use crate::filter::Everyone;
 use crate::vectors::{Scorer, Vectors};
 
 /// Links new slots into a graph.
@@ -62,18 +64,19 @@ impl Inserter<'_> {
         for layer in (0..=highest).rev() {
             let found: Vec<Candidate> = scratch.pool.candidates().to_vec();
             scratch.pool.reset(self.ef_construction);
+            let gate = Gate::new(Everyone, self.ef_construction, self.ef_construction, None);
             match coder.filter(|_| layer == 0) {
                 None => {
                     found.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
                     found.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
-                    search_layer(self.graph, &scorer, layer, None, scratch);
+                    search_layer(self.graph, &scorer, layer, gate, usize::MAX, scratch);
                     scratch.visited.clear();
                 }
                 Some(coder) => {
                     coder.prepare(&query, scorer.scale(), &mut scratch.rotated, &mut scratch.table);
                     scratch.measured.reset(self.ef_construction);
                     let most = self.ef_construction;
-                    CodeWalk::new(self.graph, &scorer, coder, found[0], None, most, scratch).finish(scratch);
+                    CodeWalk::new(self.graph, &scorer, coder, found[0], gate, most, scratch).finish(scratch);
                     std::mem::swap(&mut scratch.pool, &mut scratch.measured);
                 }
             }

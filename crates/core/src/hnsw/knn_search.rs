@@ -1,10 +1,12 @@
 //! Algorithm 5, K-NN-SEARCH.
 
+use super::gate::{Gate, Stop, WIDEN};
 use super::graph::Graph;
 use super::pool::Candidate;
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
-use super::search_layer::{Stop, descend, search_layer};
+use super::search_layer::{descend, search_layer};
+use crate::filter::Admission;
 use crate::flat::Measure;
 use crate::types::Counters;
 use crate::vectors::{CodeScorer, Vectors};
@@ -13,9 +15,8 @@ use crate::vectors::{CodeScorer, Vectors};
 /// rank or two, rarely by more.
 const RERANK_MARGIN: usize = 8;
 
-/// How many times `ef` candidates a query may keep that the early stop leaves running. Without that rule (under ip)
-/// half as many again are kept, so that the same `ef` stands for about the same recall.
-const WIDEN: usize = 3;
+/// The longest list of candidates of a walk that takes only some along.
+const LONGEST: usize = 1 << 16;
 
 /// What a search found.
 #[derive(Debug, Default)]
@@ -24,19 +25,25 @@ pub struct Found {
     pub nearest: Vec<(f32, u32)>,
     /// What it cost.
     pub counters: Counters,
+    /// Whether the walk made as many hops as it may, and might have found nearer ones.
+    pub cut_short: bool,
 }
 
 /// What is searched for.
 #[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
+pub struct Query<'a, A> {
     /// The query, as [`Vectors::scorer`] takes it.
     pub bytes: &'a [u8],
     /// Neighbours wanted.
     pub k: usize,
     /// Length of the candidate list, at least `k`.
     pub ef: usize,
-    /// Slots that may be answers: those below it. The walk may pass others, of an add that is under way.
+    /// Slots of the index: those below it. The walk may pass others, of an add that is under way.
     pub visible: u32,
+    /// Who may be answered.
+    pub admit: A,
+    /// Hops on layer 0 after which a walk that takes only some along gives up.
+    pub most: usize,
 }
 
 /// Queries whose walks take turns: while the row that one wants comes from memory, the others hop. More of them push
@@ -46,8 +53,14 @@ pub const INTERLEAVED: usize = 4;
 /// The `k` nearest of each query among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer
 /// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers of
 /// its own.
-pub fn knn_search(graph: &Graph, vectors: &Vectors, queries: &[Query<'_>], slots: usize, lanes: &mut [Lane]) {
-    let mut walks: [Option<CodeWalk<'_, CodeScorer<'_>>>; INTERLEAVED] = [const { None }; INTERLEAVED];
+pub fn knn_search<A: Admission>(
+    graph: &Graph,
+    vectors: &Vectors,
+    queries: &[Query<'_, A>],
+    slots: usize,
+    lanes: &mut [Lane],
+) {
+    let mut walks: [Option<CodeWalk<'_, CodeScorer<'_>, A>>; INTERLEAVED] = [const { None }; INTERLEAVED];
     for ((walk, query), lane) in walks.iter_mut().zip(queries).zip(lanes.iter_mut()) {
         *walk = begin(graph, vectors, *query, slots, &mut lane.scratch);
     }
@@ -75,33 +88,34 @@ pub struct Lane {
 }
 
 /// Searches as far as layer 0, and that too where edges have no codes. Where they have, the walk is still to be made.
-fn begin<'a>(
+fn begin<'a, A: Admission>(
     graph: &'a Graph,
     vectors: &'a Vectors,
-    query: Query<'a>,
+    query: Query<'a, A>,
     slots: usize,
     scratch: &mut Scratch,
-) -> Option<CodeWalk<'a, CodeScorer<'a>>> {
-    let Query { bytes, k, ef, visible } = query;
+) -> Option<CodeWalk<'a, CodeScorer<'a>, A>> {
+    let Query { bytes, k, ef, admit, most, .. } = query;
     scratch.prepare(slots, graph.capacity(0));
-    let stop = vectors.zero_score().and_then(|zero| Some(Stop { k, factor: graph.spread.factor(k, ef)?, zero }));
+    let stop = vectors.zero_score().and_then(|zero| Some(Stop { zero, exponent: graph.spread.exponent()? }));
     let list = if stop.is_some() || vectors.coder().is_some() { WIDEN * ef } else { ef + ef / 2 };
-    scratch.pool.reset(list);
-    // What is found of an add under way takes places from what may be answered.
-    let hidden = slots.saturating_sub(visible as usize).min(ef);
-    scratch.measured.reset(if stop.is_some() { k + margin(vectors) + hidden } else { list });
+    // A walk that takes only some along goes farther, until it is told that it would cost more than a scan.
+    let (long, most) = if A::EVERYONE { (list, list) } else { (list.max(most.min(LONGEST)), list.max(most)) };
+    scratch.pool.reset(long);
+    scratch.measured.reset(if stop.is_some() { k + margin(vectors) } else { list });
+    let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop);
     let entry = graph.entry()?;
     let scorer = vectors.scorer(bytes);
     let start = descend(graph, &scorer, entry, 0, scratch);
     let Some(coder) = vectors.coder() else {
         scratch.pool.offer(start);
         scratch.visited.insert(start.slot());
-        search_layer(graph, &scorer, 0, stop, scratch);
+        search_layer(graph, &scorer, 0, gate, if A::EVERYONE { usize::MAX } else { most }, scratch);
         scratch.visited.clear();
         return None;
     };
     coder.prepare(bytes, scorer.scale(), &mut scratch.rotated, &mut scratch.table);
-    Some(CodeWalk::new(graph, scorer, coder, start, stop, list, scratch))
+    Some(CodeWalk::new(graph, scorer, coder, start, gate, most, scratch))
 }
 
 /// How many candidates beyond `k` are measured from their full rows.
@@ -110,14 +124,14 @@ fn margin(vectors: &Vectors) -> usize {
 }
 
 /// Measures what was found on layer 0 from the full rows.
-fn finish(graph: &Graph, vectors: &Vectors, query: Query<'_>, lane: &mut Lane) {
-    let Query { bytes, k, visible, .. } = query;
+fn finish<A: Admission>(graph: &Graph, vectors: &Vectors, query: Query<'_, A>, lane: &mut Lane) {
+    let Query { bytes, k, visible, admit, .. } = query;
     let Lane { scratch, found } = lane;
     found.nearest.clear();
-    let walked = if vectors.coder().is_some() { &scratch.measured } else { &scratch.pool };
+    let all_in_pool = A::EVERYONE && vectors.coder().is_none();
+    let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked.candidates().iter().map(|c| c.slot()).filter(|&slot| slot < visible);
-    let candidates = candidates.take(k + margin(vectors));
+    let candidates = walked.candidates().iter().map(|c| c.slot()).take(k + margin(vectors));
     candidates.clone().for_each(|slot| vectors.prefetch(slot));
     for slot in candidates {
         // SAFETY: slots in the graph were written before they were linked.
@@ -125,16 +139,18 @@ fn finish(graph: &Graph, vectors: &Vectors, query: Query<'_>, lane: &mut Lane) {
     }
     found.nearest.sort_unstable_by_key(|&(distance, slot)| Candidate::new(distance, slot));
     found.counters = counters(scratch, found.nearest.len());
-    add_twins(graph, vectors, k, visible, &mut found.nearest);
+    found.cut_short = scratch.cut_short && !A::EVERYONE;
+    add_twins(graph, vectors, k, |slot| slot < visible && admit.admits(slot), &mut found.nearest);
 }
 
-/// Puts the twins of each node behind it, and cuts the list at `k`.
-fn add_twins(graph: &Graph, vectors: &Vectors, k: usize, visible: u32, nearest: &mut Vec<(f32, u32)>) {
+/// Puts the twins of each node behind it, leaves out what may not be answered, and cuts the list at `k`.
+fn add_twins(graph: &Graph, vectors: &Vectors, k: usize, admits: impl Fn(u32) -> bool, nearest: &mut Vec<(f32, u32)>) {
     let mut i = 0;
     while i < nearest.len().min(k) {
         let (distance, slot) = nearest[i];
-        let twins = graph.twins(slot).filter(|&twin| twin < visible);
-        let twins: Vec<_> = twins.take(k - i - 1).map(|twin| (distance, twin)).collect();
+        let own = usize::from(admits(slot));
+        let twins = graph.twins(slot).filter(|&twin| admits(twin));
+        let twins: Vec<_> = twins.take(k - i - own).map(|twin| (distance, twin)).collect();
         // SAFETY: the rows of a snapshot are all there.
         let is_twin = |&(_, twin): &(f32, u32)| unsafe { vectors.equal(slot, twin) };
         if let Some(rows) = graph.mapped()
@@ -143,8 +159,8 @@ fn add_twins(graph: &Graph, vectors: &Vectors, k: usize, visible: u32, nearest: 
             rows.refuse(slot, "its chain of equal vectors leads to another vector");
         }
         let count = twins.len();
-        nearest.splice(i + 1..i + 1, twins);
-        i += 1 + count;
+        nearest.splice(i + own..i + 1, twins);
+        i += own + count;
     }
     nearest.truncate(k);
 }
@@ -158,5 +174,6 @@ fn counters(scratch: &Scratch, reranked: usize) -> Counters {
         evaluations_per_layer: scratch.evaluations.clone(),
         reranked: reranked as u32,
         estimates: scratch.estimates,
+        ..Counters::default()
     }
 }

@@ -15,6 +15,7 @@
 mod adopt;
 mod code_row;
 mod ends;
+mod gate;
 mod graph;
 mod insert;
 mod knn_search;

@@ -23,10 +23,13 @@ pub struct Scratch {
     pub(super) evaluations: Vec<u32>,
     /// What is needed where edges have codes.
     pub(super) frontier: Frontier,
+    /// What a walk came to and may answer.
     pub(super) measured: Pool,
     pub(super) rotated: Vec<f32>,
     pub(super) table: Table,
     pub(super) estimates: u32,
+    /// Whether a walk ended because it had made as many hops as it may.
+    pub(super) cut_short: bool,
 }
 
 impl Scratch {
@@ -39,6 +42,7 @@ impl Scratch {
         self.batch.resize(links, 0);
         self.scores.resize(links, 0.0);
         self.estimates = 0;
+        self.cut_short = false;
         self.hops.clear();
         self.evaluations.clear();
     }

@@ -6,19 +6,20 @@
 
 use vicinal_kernels::edges::LANES;
 
+use super::gate::Gate;
 use super::graph::Graph;
 use super::pool::Candidate;
 use super::row::slot_of;
 use super::scratch::Scratch;
-use super::search_layer::Stop;
+use crate::filter::Admission;
 use crate::vectors::{EdgeCoder, Scorer};
 
 /// A walk under way, one hop at a time: while the rows of one come from memory, another may hop.
-pub struct CodeWalk<'a, S> {
+pub struct CodeWalk<'a, S, A> {
     graph: &'a Graph,
     scorer: S,
     coder: &'a EdgeCoder,
-    stop: Option<Stop>,
+    gate: Gate<A>,
     most: u32,
     /// Where the next hop is from. Its row was asked for.
     node: u32,
@@ -26,16 +27,16 @@ pub struct CodeWalk<'a, S> {
     estimates: u32,
 }
 
-impl<'a, S: Scorer> CodeWalk<'a, S> {
+impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
     /// A walk that begins at `start`. It goes to the nearest candidate by estimate, again and again, until that is
-    /// farther than what `stop` says, or without it, than all of a full `scratch.measured`; at most `most` hops.
+    /// farther than what `gate` says; at most `most` hops.
     /// `scratch.table` was filled for the query, `scratch.measured` was reset.
     pub fn new(
         graph: &'a Graph,
         scorer: S,
         coder: &'a EdgeCoder,
         start: Candidate,
-        stop: Option<Stop>,
+        gate: Gate<A>,
         most: usize,
         scratch: &mut Scratch,
     ) -> Self {
@@ -46,7 +47,7 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
             graph,
             scorer,
             coder,
-            stop,
+            gate,
             most: u32::try_from(most).unwrap_or(u32::MAX),
             node,
             hops: 0,
@@ -72,11 +73,8 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
         }
         self.hops += 1;
         let own = self.scorer.score_one(self.node);
-        scratch.measured.offer(Candidate::new(own, self.node));
-        let bound = match self.stop {
-            Some(stop) => stop.bound(scratch.measured.candidates()),
-            None => scratch.measured.bound(),
-        };
+        self.gate.pass(self.graph, Candidate::new(own, self.node), &mut scratch.measured);
+        let bound = self.gate.bound(&scratch.measured);
         let (row, codes) = self.graph.coded_row(self.node);
         let estimator = self.coder.estimator(&scratch.table);
         let degree = loop {
@@ -97,6 +95,7 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
             scratch.frontier.add(estimates, slots, (degree - first).min(LANES), bound, scratch.visited.bits());
         }
         if self.hops == self.most {
+            scratch.cut_short = true;
             return false;
         }
         let next = loop {
@@ -110,7 +109,7 @@ impl<'a, S: Scorer> CodeWalk<'a, S> {
         true
     }
 
-    /// Ends the walk: `scratch.measured` holds the nearest of the nodes that it came to.
+    /// Ends the walk: `scratch.measured` holds the nearest of the nodes that it came to and that passed.
     pub fn end(self, scratch: &mut Scratch) {
         scratch.visited.clear();
         scratch.count(0, self.hops, self.hops);

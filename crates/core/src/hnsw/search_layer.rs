@@ -1,38 +1,32 @@
 //! Algorithm 2, SEARCH-LAYER, and its case `ef = 1`, the greedy descent.
 
+use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
 use super::pool::Candidate;
 use super::row::slot_of;
 use super::scratch::Scratch;
+use crate::filter::Admission;
 use crate::vectors::Scorer;
 
-/// When to stop before the whole pool is expanded: at a candidate whose value is above `factor` times that of the k-th.
-/// See [`super::spread`].
-#[derive(Clone, Copy, Debug)]
-pub struct Stop {
-    /// Neighbours wanted.
-    pub k: usize,
-    /// The bound, in values.
-    pub factor: f32,
-    /// The score of distance 0; a value is a score above it.
-    pub zero: f32,
-}
-
-impl Stop {
-    /// The score beyond which candidates are not worth a hop, by the nearest found so far.
-    #[inline]
-    pub(super) fn bound(self, found: &[Candidate]) -> f32 {
-        found.get(self.k - 1).map_or(f32::INFINITY, |kth| self.zero + self.factor * (kth.score() - self.zero))
-    }
-}
-
-/// Expands candidates of `scratch.pool`, nearest first, until all that it holds are expanded or `stop` says so. The
-/// pool holds the entry points when called, and the result after.
-pub fn search_layer(graph: &Graph, scorer: &impl Scorer, layer: usize, stop: Option<Stop>, scratch: &mut Scratch) {
+/// Expands candidates of `scratch.pool`, nearest first, until all that it holds are expanded or the gate says that what
+/// is left lies too far; at most `most`. The pool holds the entry points when called. After, it holds the result if
+/// everyone passes the gate; `scratch.measured` has those who passed otherwise.
+pub fn search_layer<A: Admission>(
+    graph: &Graph,
+    scorer: &impl Scorer,
+    layer: usize,
+    mut gate: Gate<A>,
+    most: usize,
+    scratch: &mut Scratch,
+) {
     let (mut hops, mut evaluations) = (0, 0);
     while let Some(candidate) = scratch.pool.pop() {
-        if stop.is_some_and(|stop| candidate.score() > stop.bound(scratch.pool.candidates())) {
+        let found = if A::EVERYONE { &scratch.pool } else { &scratch.measured };
+        if candidate.score() > gate.bound(found) {
             break;
+        }
+        if !A::EVERYONE {
+            gate.pass(graph, candidate, &mut scratch.measured);
         }
         let node = candidate.slot();
         hops += 1;
@@ -45,6 +39,10 @@ pub fn search_layer(graph: &Graph, scorer: &impl Scorer, layer: usize, stop: Opt
         scorer.score(&scratch.batch[..new], &mut scratch.scores[..new]);
         for (&slot, &score) in scratch.batch[..new].iter().zip(&scratch.scores) {
             scratch.pool.offer(Candidate::new(score, slot));
+        }
+        if hops as usize == most {
+            scratch.cut_short = true;
+            break;
         }
     }
     scratch.count(layer, hops, evaluations);

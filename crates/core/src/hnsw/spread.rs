@@ -67,10 +67,9 @@ impl Spread {
         }
     }
 
-    /// How many times the k-th value the `ef`-th is; nothing while too few nodes were seen.
-    pub(super) fn factor(&self, k: usize, ef: usize) -> Option<f32> {
+    /// The mean; nothing while too few nodes were seen.
+    pub(super) fn exponent(&self) -> Option<f64> {
         let (sum, nodes) = self.parts();
-        let exponent = sum as f64 / UNIT / nodes as f64;
-        (nodes >= NODES).then(|| (ef as f64 / k as f64).powf(exponent) as f32)
+        (nodes >= NODES).then(|| sum as f64 / UNIT / nodes as f64)
     }
 }

@@ -5,7 +5,7 @@ mod report;
 mod search;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -39,7 +39,12 @@ pub struct Index {
     /// Held for reading by each query; for writing while a batch is taken back, since slots vanish then.
     gate: RwLock<()>,
     lanes: Mutex<Vec<[Lane; INTERLEAVED]>>,
+    /// No other index of this process has it: filters remember the slots of an index by its number.
+    number: u64,
 }
+
+/// How many indexes there were.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 /// Everything an index is made of, as a snapshot holds it.
 pub(crate) struct Parts {
@@ -81,6 +86,7 @@ impl Index {
             writer: Mutex::new(()),
             gate: RwLock::new(()),
             lanes: Mutex::new(Vec::new()),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         }
     }
 

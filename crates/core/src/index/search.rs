@@ -1,53 +1,95 @@
 //! Searching: by the graph, or every vector.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
 use super::Index;
 use crate::error::Result;
+use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State};
 use crate::flat;
 use crate::hits;
 use crate::hnsw::{self, Found, INTERLEAVED, Lane, Query};
 use crate::run::Run;
-use crate::types::{Hits, Matrix, Metric, Params, SearchOptions};
+use crate::types::{Hits, Matrix, Metric, Params, Plan, PlanChoice, SearchOptions};
 use crate::vectors::check_queries;
 
 /// Queries that a thread claims at a time.
 const QUERY_GRAIN: usize = 8;
 
+/// What all queries of a call are answered by.
+struct Asked<'a> {
+    options: &'a SearchOptions,
+    /// The slots that the filter allows, if there is one.
+    allowed: Option<&'a SlotSet>,
+    costs: Costs,
+}
+
 impl Index {
-    /// The nearest neighbours of each query by the graph. Queries are f32 where the stored dtype is a float, of the
-    /// stored dtype otherwise.
-    pub fn search(&self, queries: Matrix<'_>, options: &SearchOptions, run: &Run) -> Result<Hits> {
+    /// The nearest neighbours of each query among those that the filter allows. Queries are f32 where the stored dtype
+    /// is a float, of the stored dtype otherwise.
+    pub fn search(
+        &self,
+        queries: Matrix<'_>,
+        options: &SearchOptions,
+        filter: Option<Filter<'_>>,
+        run: &Run,
+    ) -> Result<Hits> {
         let Params { dim, metric, dtype, .. } = self.params;
         check_queries(queries, dim, metric, dtype)?;
-        let mut hits = hits::room(queries.rows, options.k, options.counters)?;
+        let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
+        let allowed = allowed.as_deref();
+        let matching = allowed.map_or(self.len(), SlotSet::len);
+        let costs = Costs::new(&self.params, self.len(), matching, queries.rows, options.ef_search.max(options.k));
+        let asked = Asked { options, allowed, costs };
+        let scan = match options.plan {
+            PlanChoice::Auto => matching == 0 || costs.favour_scan(),
+            PlanChoice::Graph => matching == 0,
+            PlanChoice::Scan => true,
+        };
+        if scan { self.scan(queries, &asked, run) } else { self.walk(queries, &asked, run) }
+    }
+
+    /// The true nearest neighbours of each query: every vector is visited.
+    pub fn search_exact(&self, queries: Matrix<'_>, k: usize, counters: bool, run: &Run) -> Result<Hits> {
+        self.search(queries, &SearchOptions { k, ef_search: k, counters, plan: PlanChoice::Scan }, None, run)
+    }
+
+    /// The slots that a filter allows.
+    fn allowed(&self, filter: Filter<'_>) -> Result<Arc<SlotSet>> {
+        let changes = self.ids.changes();
+        let state = State { index: self.number, changes, slots: self.slots() };
+        let allowed = filter.ids.resolve(&self.ids, state, filter.missing);
+        self.undamaged()?;
+        allowed
+    }
+
+    /// Answers by the graph.
+    fn walk(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
+        let mut hits = hits::room(queries.rows, asked.options.k, asked.options.counters)?;
         let outputs = hits::outputs(&mut hits)?;
         // Few queries are spread over the threads; many are interleaved on each.
         let together = queries.rows.div_ceil(run.threads_for(queries.rows)).clamp(1, INTERLEAVED);
         let state = || PooledLanes { pool: &self.lanes, lanes: self.take_lanes() };
         run.for_each(queries.rows.div_ceil(together), QUERY_GRAIN / together, state, |pooled, group| {
             let _no_slot_vanishes = self.gate.read();
-            let slots = self.laid_out.load(Ordering::Acquire) as usize;
-            let ef = options.ef_search.max(options.k).min(slots.max(1));
-            let k = options.k.min(slots.max(1));
+            let slots = self.laid_out.load(Ordering::Acquire);
             let visible = self.slots();
             let first = group * together;
-            let count = together.min(queries.rows - first);
-            let query = |i: usize| Query { bytes: queries.row(first + i.min(count - 1)), k, ef, visible };
-            let group: [Query<'_>; INTERLEAVED] = std::array::from_fn(query);
-            hnsw::knn_search(&self.graph, &self.vectors, &group[..count], slots, &mut pooled.lanes);
-            for (i, Lane { found, .. }) in pooled.lanes.iter_mut().enumerate().take(count) {
-                let farthest = found.nearest.last();
-                let no_road = metric == Metric::Ip && farthest.is_some_and(|&(distance, _)| distance >= 0.0);
-                let hidden_by_an_add = found.nearest.len() < k.min(visible as usize);
-                if no_road || hidden_by_an_add {
-                    self.scan(group[i], found)?;
+            let rows: Vec<&[u8]> = (first..queries.rows.min(first + together)).map(|i| queries.row(i)).collect();
+            let lanes = &mut pooled.lanes;
+            match asked.allowed {
+                None if slots == visible => self.walk_together(&rows, Everyone, slots, visible, asked, lanes)?,
+                set => {
+                    let admit = Admitted { visible, allowed: set.map(SlotSet::words) };
+                    self.walk_together(&rows, admit, slots, visible, asked, lanes)?;
                 }
-                self.check_given(&found.nearest);
-                let nearest = found.nearest.iter().map(|&(distance, slot)| (self.ids.id(slot), distance));
-                outputs[first + i].lock().write(nearest, &found.counters, run)?;
+            }
+            for (lane, output) in lanes.iter().zip(&outputs[first..]).take(rows.len()) {
+                self.check_given(&lane.found.nearest);
+                let nearest = lane.found.nearest.iter().map(|&(distance, slot)| (self.ids.id(slot), distance));
+                output.lock().write(nearest, &lane.found.counters, run)?;
             }
             self.undamaged()
         })?;
@@ -55,21 +97,80 @@ impl Index {
         Ok(hits)
     }
 
+    /// Answers up to [`INTERLEAVED`] queries, each in a lane.
+    fn walk_together<A: Admission>(
+        &self,
+        queries: &[&[u8]],
+        admit: A,
+        slots: u32,
+        visible: u32,
+        asked: &Asked<'_>,
+        lanes: &mut [Lane],
+    ) -> Result<()> {
+        let Asked { options, allowed, costs } = asked;
+        let (slots, forced) = (slots as usize, options.plan == PlanChoice::Graph);
+        let ef = options.ef_search.max(options.k).min(slots.max(1));
+        let k = options.k.min(slots.max(1));
+        let most = if forced { usize::MAX } else { costs.most_hops() };
+        let query = |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, visible, admit, most };
+        let group: [Query<'_, A>; INTERLEAVED] = std::array::from_fn(query);
+        hnsw::knn_search(&self.graph, &self.vectors, &group[..queries.len()], slots, lanes);
+        let matching = allowed.map_or(visible as usize, SlotSet::len);
+        for (query, Lane { found, .. }) in queries.iter().zip(lanes) {
+            found.counters.matching = matching as u64;
+            found.counters.expected_cost = costs.walk as u64;
+            let farthest = found.nearest.last();
+            let no_road = self.params.metric == Metric::Ip && farthest.is_some_and(|&(distance, _)| distance >= 0.0);
+            if no_road || found.cut_short || found.nearest.len() < k.min(matching) {
+                self.scan_after(query, *allowed, k, found)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Finds by a scan what the graph may not lead to. The edges of a graph of inner products lead to long vectors that
-    /// point the same way; where too few have a positive product with the query, the answers are the short ones. And
-    /// in an index that is being loaded, vectors that are not yet part of it may fill the whole candidate list.
-    fn scan(&self, query: Query<'_>, found: &mut Found) -> Result<()> {
-        let run = Run::new(1);
-        self.vectors.check_mapped(&run)?;
-        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
-        let blocks = unsafe { self.vectors.blocks(self.len()) };
-        let one = Matrix { bytes: query.bytes, rows: 1 };
-        let hits = flat::search(&blocks, self.vectors.space(), one, query.k, false, &run)?;
+    /// point the same way; where too few have a positive product with the query, the answers are the short ones. In an
+    /// index that is being loaded, vectors that are not yet part of it may fill the whole candidate list. And where all
+    /// that a filter allows lies far from the query, a walk would come to everything else first.
+    fn scan_after(&self, query: &[u8], allowed: Option<&SlotSet>, k: usize, found: &mut Found) -> Result<()> {
+        let hits = self.scan_slots(Matrix { bytes: query, rows: 1 }, allowed, k, false, &Run::new(1))?;
         let slots = hits.ids.iter().take_while(|&&slot| slot >= 0).map(|&slot| slot as u32);
         found.nearest.clear();
         found.nearest.extend(hits.distances.iter().copied().zip(slots));
-        found.counters.distance_evaluations += self.len() as u64;
+        found.counters.distance_evaluations += allowed.map_or(self.len(), SlotSet::len) as u64;
+        found.counters.plan = Plan::GraphThenScan;
         Ok(())
+    }
+
+    /// Answers by comparing all that is allowed.
+    fn scan(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
+        let Asked { options, allowed, costs } = asked;
+        let mut hits = self.scan_slots(queries, *allowed, options.k, options.counters, run)?;
+        for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
+            self.vectors.check_given(*id as u32);
+            *id = self.ids.id(*id as u32);
+        }
+        hits.counters.iter_mut().flatten().for_each(|one| one.expected_cost = costs.scan as u64);
+        self.undamaged()?;
+        Ok(hits)
+    }
+
+    /// The nearest of all slots that are allowed, as slots.
+    fn scan_slots(
+        &self,
+        queries: Matrix<'_>,
+        allowed: Option<&SlotSet>,
+        k: usize,
+        counters: bool,
+        run: &Run,
+    ) -> Result<Hits> {
+        match allowed {
+            None => self.vectors.check_mapped(run)?,
+            Some(set) => set.list().iter().for_each(|&slot| self.vectors.check_given(slot)),
+        }
+        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
+        let blocks = unsafe { self.vectors.blocks(self.len()) };
+        flat::search(&blocks, allowed.map(SlotSet::list), self.vectors.space(), queries, k, counters, run)
     }
 
     /// Checks what a search of a mapped snapshot found: each is a vector, none is there twice, as it would be if chains
@@ -82,22 +183,6 @@ impl Index {
         if let Some(pair) = slots.windows(2).find(|pair| pair[0] == pair[1]) {
             rows.refuse(pair[0], "it is found twice: its chain of equal vectors runs in a circle or into another");
         }
-    }
-
-    /// The true nearest neighbours of each query: every vector is visited.
-    pub fn search_exact(&self, queries: Matrix<'_>, k: usize, counters: bool, run: &Run) -> Result<Hits> {
-        let Params { dim, metric, dtype, .. } = self.params;
-        check_queries(queries, dim, metric, dtype)?;
-        self.vectors.check_mapped(run)?;
-        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
-        let blocks = unsafe { self.vectors.blocks(self.len()) };
-        let mut hits = flat::search(&blocks, self.vectors.space(), queries, k, counters, run)?;
-        for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
-            self.vectors.check_given(*id as u32);
-            *id = self.ids.id(*id as u32);
-        }
-        self.undamaged()?;
-        Ok(hits)
     }
 
     fn take_lanes(&self) -> [Lane; INTERLEAVED] {

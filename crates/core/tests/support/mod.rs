@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use half::{bf16, f16};
 use vicinal_core::{
-    Counters, Dtype, Error, Index, Layout, Matrix, Metric, Params, Run, SearchOptions, check_metric, knn,
+    Counters, Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, check_metric, knn,
 };
 
 /// An index to build.
@@ -147,7 +147,7 @@ pub struct Answers {
 
 pub fn answers(index: &Index, case: &Case) -> Result<Answers, Error> {
     let queries = queries(case);
-    let hits = index.search(matrix(&queries, QUERIES), &OPTIONS, &one_thread())?;
+    let hits = index.search(matrix(&queries, QUERIES), &OPTIONS, None, &one_thread())?;
     let exact = index.search_exact(matrix(&queries, QUERIES), OPTIONS.k, false, &one_thread())?;
     let ids = index.ids()?;
     for &id in &ids {
@@ -180,7 +180,7 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
     if distinct.len() < ids.len() || contained.contains(&false) {
         return Err(index.verify(&one_thread()).expect_err("an id twice"));
     }
-    let by_graph = index.search(matrix(&queries, QUERIES), &OPTIONS, &one_thread())?;
+    let by_graph = index.search(matrix(&queries, QUERIES), &OPTIONS, None, &one_thread())?;
     let exact = index.search_exact(matrix(&queries, QUERIES), OPTIONS.k, false, &one_thread())?;
     for hits in [by_graph, exact] {
         for (i, query) in queries.chunks(queries.len() / QUERIES).enumerate() {
@@ -202,7 +202,7 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
 }
 
 pub const QUERIES: usize = 5;
-const OPTIONS: SearchOptions = SearchOptions { k: 7, ef_search: 20, counters: true };
+const OPTIONS: SearchOptions = SearchOptions { k: 7, ef_search: 20, counters: true, plan: PlanChoice::Graph };
 
 /// Five queries for a case.
 pub fn queries(case: &Case) -> Vec<u8> {

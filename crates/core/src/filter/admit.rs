@@ -1,0 +1,43 @@
+//! The test whether a slot may be answered. A walk goes through every node either way; the test decides what it takes
+//! along.
+
+/// Says which slots may be answered. Walks are compiled for each kind, so that one without conditions costs nothing.
+pub trait Admission: Copy + Sync {
+    /// Whether all slots may be.
+    const EVERYONE: bool;
+
+    /// Whether this slot may be.
+    fn admits(self, slot: u32) -> bool;
+}
+
+/// All slots.
+#[derive(Clone, Copy, Debug)]
+pub struct Everyone;
+
+impl Admission for Everyone {
+    const EVERYONE: bool = true;
+
+    #[inline(always)]
+    fn admits(self, _: u32) -> bool {
+        true
+    }
+}
+
+/// Slots that belong to the index, and that the filter allows if there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted<'a> {
+    /// Those below it belong to the index; the others to an add under way.
+    pub visible: u32,
+    /// A bit for each slot that is allowed; none for those beyond its end.
+    pub allowed: Option<&'a [u64]>,
+}
+
+impl Admission for Admitted<'_> {
+    const EVERYONE: bool = false;
+
+    #[inline(always)]
+    fn admits(self, slot: u32) -> bool {
+        let allowed = |words: &[u64]| words.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1);
+        slot < self.visible && self.allowed.is_none_or(allowed)
+    }
+}

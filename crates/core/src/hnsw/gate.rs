@@ -1,0 +1,108 @@
+//! What a walk takes along, and how far it goes: the test of what may be answered, and the stop that follows from how
+//! often it is passed.
+
+use super::graph::Graph;
+use super::pool::{Candidate, Pool};
+use super::row::NONE;
+use crate::filter::Admission;
+
+/// How many times `ef` candidates a query may keep that the early stop leaves running. Without that rule (under ip)
+/// half as many again are kept, so that the same `ef` stands for about the same recall.
+pub const WIDEN: usize = 3;
+
+/// When to stop before all candidates are expanded: at one whose value is above a multiple of that of the k-th found.
+/// See [`super::spread`].
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// The score of distance 0; a value is a score above it.
+    pub zero: f32,
+    /// `s` in `value(rank) ~ rank^s`.
+    pub exponent: f64,
+}
+
+/// How many ranks a walk looks at least, relative to that of the k-th answer, where only some may be answered.
+const BEYOND: f32 = 1.4;
+
+/// The door that nodes pass on their way to the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate<A> {
+    /// Who may pass.
+    admit: A,
+    /// Neighbours wanted.
+    k: usize,
+    /// Length of the candidate list.
+    ef: usize,
+    stop: Option<Stop>,
+    /// The factor of the stop where everyone passes.
+    factor: f32,
+    /// Nodes that came, and those of them that passed.
+    came: u32,
+    passed: u32,
+}
+
+impl<A: Admission> Gate<A> {
+    /// A gate for a search of `k` neighbours with a list of `ef` candidates; without `stop`, the list has to be full.
+    pub fn new(admit: A, k: usize, ef: usize, stop: Option<Stop>) -> Self {
+        let factor = stop.map_or(0.0, |stop| (ef as f64 / k as f64).powf(stop.exponent) as f32);
+        Gate { admit, k, ef, stop, factor, came: 0, passed: 0 }
+    }
+
+    /// Keeps a node in `found` if it, or one of its twins, may be answered.
+    #[inline(always)]
+    pub fn pass(&mut self, graph: &Graph, node: Candidate, found: &mut Pool) {
+        if !A::EVERYONE {
+            self.came += 1;
+            let slot = node.slot();
+            let twins = || graph.row(slot, 0).twin() != NONE && graph.twins(slot).any(|twin| self.admit.admits(twin));
+            if !(self.admit.admits(slot) || twins()) {
+                return;
+            }
+            self.passed += 1;
+        }
+        found.offer(node);
+    }
+
+    /// The share of those who passed.
+    #[inline(always)]
+    fn share(&self) -> f32 {
+        if A::EVERYONE { 1.0 } else { self.passed.max(1) as f32 / self.came.max(1) as f32 }
+    }
+
+    /// How many ranks to look at, relative to that of the k-th answer. Where all may be answered that is what the list
+    /// says. Where some are, the k-th answer lies at a rank of k by their share. To find so many needs a longer list,
+    /// but fewer times as long: halfway between the same list and one that is longer by as much as the rank.
+    #[inline(always)]
+    fn beyond(&self) -> f32 {
+        (self.ef as f32 / self.k as f32 * self.share().sqrt()).max(BEYOND)
+    }
+
+    /// The score beyond which candidates are not worth a hop, by the nearest found so far.
+    #[inline(always)]
+    pub fn bound(&self, found: &Pool) -> f32 {
+        if A::EVERYONE {
+            return match self.stop {
+                Some(stop) => self.times_the_kth(stop, self.factor, found),
+                None => found.bound(),
+            };
+        }
+        let (beyond, rank) = (self.beyond(), self.k as f32 / self.share());
+        // A walk that came to as many as a full list would have let it, goes on only to what is nearer than its answer:
+        // those may all lie beyond a crowd that may not be answered.
+        let is_long = self.came as f32 >= WIDEN as f32 * beyond * rank;
+        match self.stop {
+            Some(stop) => {
+                self.times_the_kth(stop, if is_long { 1.0 } else { beyond.powf(stop.exponent as f32) }, found)
+            }
+            None => {
+                let enough = if is_long { self.k } else { (beyond * self.k as f32) as usize };
+                found.candidates().get(enough - 1).map_or(f32::INFINITY, |last| last.score())
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn times_the_kth(&self, stop: Stop, factor: f32, found: &Pool) -> f32 {
+        let kth = found.candidates().get(self.k - 1);
+        kth.map_or(f32::INFINITY, |kth| stop.zero + factor * (kth.score() - stop.zero))
+    }
+}
