@@ -22,7 +22,7 @@ from vicinal.collection import (
     Page,
     Record,
 )
-from vicinal.database import Database, open  # noqa: A004 - `vicinal.open` is what it is called
+from vicinal.database import Database, open, restore  # noqa: A004 - `vicinal.open` is what it is called
 from vicinal.errors import (
     CapacityError,
     ClosedError,
@@ -96,4 +96,5 @@ __all__ = [
     "isa",
     "knn",
     "open",
+    "restore",
 ]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from vicinal import checks
 from vicinal.collection import Collection, declare
 from vicinal.collection.builder import Builder, sweep
+from vicinal.collection.space import GRAPHS
 from vicinal.collection.words import Words
-from vicinal.errors import MissingExtraError, NotFoundError
+from vicinal.errors import InvalidInputError, MissingExtraError, NotFoundError
 from vicinal.records import catalog, verify
 
 if TYPE_CHECKING:
@@ -75,6 +76,34 @@ def open(  # noqa: A001 - `vicinal.open` is what it is called
     mode = checks.choice("mode", mode, ("w", "r"))
     durability = checks.choice("durability", durability, ("full", "normal"))
     return Database(Store(path, mode, durability))
+
+
+def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
+    """Make a database of a copy that `Database.snapshot` made, or of any other database.
+
+    Parameters
+    ----------
+    backup : str or Path
+        The copy, which stays as it is.
+    path : str or Path
+        A name that is free.
+
+    Returns
+    -------
+    Path
+        The new folder, complete and durable.
+
+    Raises
+    ------
+    FileMissingError, FormatError
+        There is no database at ``backup``.
+    InvalidInputError
+        Something is at ``path``.
+    CorruptionError, StorageError
+        The copy can't be read, or the disk is full; nothing is left at ``path``.
+    """
+    with open(backup, mode="r") as db:
+        return db.snapshot(path)
 
 
 class Database:
@@ -221,6 +250,34 @@ class Database:
                 slots = [d.slot for d in verdict.damaged if d.collection == name]
                 Words(entry).remove(connection, slots)
             return verify.repair(connection, verdict)
+
+    def snapshot(self, path: str | os.PathLike[str]) -> Path:
+        """Copy the present state to a new folder, while others read and write.
+
+        The copy is a database: `vicinal.open` opens it, `vicinal.restore` makes another of it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A name that is free.
+
+        Returns
+        -------
+        Path
+            The folder, complete and durable.
+
+        Raises
+        ------
+        InvalidInputError
+            Something of that name is there.
+        StorageError
+            A full or failing disk; nothing is left of the copy.
+        """
+        from vicinal.records.copies import copy  # only here, for it needs an extra
+
+        if self._store.in_transaction:
+            raise InvalidInputError("snapshot: not within a transaction; call it behind the block")
+        return copy(self._store, path, GRAPHS)
 
     def close(self) -> None:
         """Close it. What was written stays; collections of it can't be used any more.

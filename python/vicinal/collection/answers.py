@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
+
+from vicinal.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +135,38 @@ class Hits(Sequence[Hit]):
     def payloads(self) -> list[dict[str, Any] | None]:
         """The payloads."""
         return [hit.payload for hit in self._hits]
+
+    def to_arrow(self) -> Any:
+        """Make a table of pyarrow: id, score, distance, and payload as JSON text.
+
+        Ids are integers where all of them are, and text otherwise.
+
+        Raises
+        ------
+        MissingExtraError
+            pyarrow is not installed.
+        """
+        try:
+            import pyarrow as pa
+        except ImportError as error:
+            raise MissingExtraError(
+                "to_arrow needs pyarrow: pip install 'vicinal[formats]'"
+            ) from error
+        numbers = bool(self._hits) and all(isinstance(hit.id, int) for hit in self._hits)
+        texts = [
+            None if hit.payload is None else json.dumps(hit.payload, ensure_ascii=False)
+            for hit in self._hits
+        ]
+        return pa.table(
+            {
+                "id": pa.array(
+                    self.ids if numbers else map(str, self.ids), None if numbers else pa.string()
+                ),
+                "score": pa.array(self.scores, pa.float64()),
+                "distance": pa.array(self.distances, pa.float64()),
+                "payload": pa.array(texts, pa.string()),
+            }
+        )
 
     def __len__(self) -> int:
         return len(self._hits)

@@ -265,7 +265,7 @@ def sweep(store: Store) -> None:
     """Remove the files of graphs that the database does not name: a killed writer's, mostly."""
     folder = store.folder / GRAPHS
     with store.reading() as connection:
-        named = manifest.files(connection)
+        named = {file for _, file in manifest.named(connection)}
     if folder.is_dir():
         for file in folder.iterdir():
             if file.name not in named:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vicinal import checks
-from vicinal.collection import accept
+from vicinal.collection import accept, stream
 from vicinal.collection.answers import CollectionStats, GraphStats, Page
 from vicinal.collection.ask import DEPTH, Ask, knobs
 from vicinal.collection.shelf import Shelf
@@ -82,9 +82,13 @@ class Collection:
 
         Parameters
         ----------
-        ids : sequence of str, int or UUID, shape (n,)
+        ids : sequence of str, int or UUID, shape (n,), or a table
             Names, none twice. Strings are kept as they are, byte for byte, up to 1,024 bytes; "1"
-            and 1 are two ids.
+            and 1 are two ids. Instead of all three: a table of pyarrow, pandas or polars, a reader
+            of record batches, or the path of a Parquet file, with a column "id", one for each
+            vector ("vector" where there is one) and the payload in the others. It is read and
+            written in pieces of 50,000 rows, each of them all or nothing; `Database.transaction`
+            around makes one of them.
         vectors : array-like, shape (n, dim), or dict of str to array-like
             As `Index.add` takes them; of a collection with several, by name. A record without a
             vector of some name is not found by searches over that name.
@@ -107,6 +111,10 @@ class Collection:
         StorageError
             A full or failing disk.
         """
+        if stream.is_table(ids):
+            if vectors is not None or payloads is not None:
+                raise InvalidInputError("upsert: a table has vectors and payloads in its columns")
+            return stream.write(ids, self.spec.vectors, self.upsert)
         batch = accept.batch(ids, vectors, payloads, self.spec.vectors)
         with self._store.writing() as connection:
             self._put(connection, batch)

@@ -64,9 +64,9 @@ def derived(connection: apsw.Connection, vectors: int) -> Derived | None:
     return Derived(*row) if row else None
 
 
-def files(connection: apsw.Connection) -> set[str]:
-    """All files that are named."""
-    return {file for (file,) in connection.execute("SELECT file FROM graphs")}
+def named(connection: apsw.Connection) -> list[tuple[int, str]]:
+    """All files that are named, each with the number of its vectors."""
+    return list(connection.execute("SELECT vectors, file FROM graphs"))
 
 
 def covered(connection: apsw.Connection, collection: int) -> int:

@@ -265,6 +265,17 @@ class Store:
         except apsw.Error as error:  # an fsync is never repeated
             self._poisoned_by(error)
 
+    def copy_to(self, file: Path) -> None:
+        """Write the present state to a new file of SQLite, which is not synced yet."""
+        self._check()
+        connection = self._borrow()
+        try:
+            connection.execute("VACUUM INTO ?", (str(file),))
+        except apsw.Error as error:
+            self._explain(error)
+        finally:
+            self._give_back(connection)
+
     def shrink(self) -> None:
         """Give pages that nothing uses back to the disk, and empty the log.
 
