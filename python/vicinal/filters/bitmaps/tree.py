@@ -3,8 +3,8 @@
 A range of keys is, on each level, some whole nodes, whose bitmaps are joined, and a part of two
 more. Of what is in a range and what is not, the smaller side is made and the other one follows by
 subtraction, so any range costs about the same: at a million rows, some thirty joins of bitmaps and
-two sorts of a thousand slots. A change touches one leaf, of a few thousand rows, and the bitmaps
-above it.
+two sorts of a few hundred slots. A change touches one leaf, of a thousand rows at most, and the
+bitmaps above it (docs/experiments.md has how large a leaf should be).
 
 The bitmaps that are returned may be those of the nodes: they are not to be changed.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Rows = list["NDArray[Any]"]
 
 #: Rows of a leaf, and nodes of a node above, at most.
-LEAF = 4096
+LEAF = 1024
 FAN = 16
 
 #: So many slots are found in a leaf sooner one by one.
