@@ -80,8 +80,12 @@ impl Inserter<'_> {
                     std::mem::swap(&mut scratch.pool, &mut scratch.measured);
                 }
             }
+            // On the upper layers a walk is after the direction, and links to what lies in one already cost it more than
+            // they bring.
+            let keep_pruned = layer == 0;
+            let candidates = scratch.pool.candidates();
             // SAFETY: nodes of the graph were written.
-            neighbors[layer] = unsafe { select_neighbors(self.vectors, scratch.pool.candidates(), self.graph.m()) };
+            neighbors[layer] = unsafe { select_neighbors(self.vectors, candidates, self.graph.m(), keep_pruned) };
             if layer == 0 {
                 if let Some(zero) = self.vectors.zero_score() {
                     self.graph.spread.learn(scratch.pool.candidates(), zero);

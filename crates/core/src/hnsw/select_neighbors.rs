@@ -8,12 +8,12 @@ use crate::vectors::{Scorer, Vectors};
 const BLOCK: usize = 16;
 
 /// Up to `m` of `candidates` (nearest first) that lie in different directions: a candidate nearer to one already
-/// selected than to the new node is occluded, since the walk gets there through that one. Occluded ones fill what is
-/// left, nearest first (the paper's `keepPrunedConnections`).
+/// selected than to the new node is occluded, since the walk gets there through that one. With `keep_pruned` (the paper's
+/// `keepPrunedConnections`) occluded ones fill what is left, nearest first.
 ///
 /// # Safety
 /// All candidates' slots were written.
-pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], m: usize) -> Vec<u32> {
+pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], m: usize, keep_pruned: bool) -> Vec<u32> {
     let mut selected: Vec<(u32, Vec<u8>)> = Vec::with_capacity(m);
     let mut occluded = Vec::new();
     for block in candidates.chunks(BLOCK) {
@@ -34,8 +34,10 @@ pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], m: u
         }
     }
     let mut result: Vec<u32> = selected.into_iter().map(|(slot, _)| slot).collect();
-    occluded.sort_unstable();
-    result.extend(occluded.iter().take(m - result.len()).map(|c| c.slot()));
+    if keep_pruned {
+        occluded.sort_unstable();
+        result.extend(occluded.iter().take(m - result.len()).map(|c| c.slot()));
+    }
     result
 }
 
