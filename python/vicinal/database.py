@@ -138,6 +138,7 @@ class Database:
         vectors: Mapping[str, Mapping[str, Any]] | None = None,
         text: Sequence[str] | None = None,
         tokenizer: str | None = None,
+        fields: Mapping[str, str] | None = None,
         if_missing: str = "error",
     ) -> Collection:
         """Give a collection, or make it.
@@ -161,6 +162,11 @@ class Database:
         tokenizer : {"unicode61", "porter", "trigram"}, optional
             How text is cut: into words, into English words by their stem, or into any three
             characters, to find substrings. "unicode61" where a collection is made without saying.
+        fields : dict of str to {"keyword", "number", "bool", "datetime", "geo"}, optional
+            Fields of payloads that filters ask for, and of which kind they are. Filters on them
+            take bitmaps in memory, at any size in about a millisecond, and are checked: a field
+            that is not among them is refused. Without it every field can be asked for, and every
+            payload is looked at.
         if_missing : {"error", "create"}
             Whether to make it.
 
@@ -174,18 +180,18 @@ class Database:
         name = declare.checked_name("collection", name)
         create = checks.choice("if_missing", if_missing, ("error", "create")) == "create"
         asked = declare.asked_vectors(dim, metric, dtype, vectors)
-        words = declare.asked_text(text, tokenizer)
+        words, kinds = declare.asked_text(text, tokenizer), declare.asked_fields(fields)
         with self._store.reading() as connection:
             entry = catalog.find(connection, name)
         if entry is None and create:
-            spec = declare.complete(asked, words)
+            spec = declare.complete(asked, words, kinds)
             with self._store.writing() as connection:
                 # Another thread may have been quicker.
                 entry = catalog.find(connection, name) or declare.create(connection, name, spec)
         if entry is None:
             raise NotFoundError(self._missing(name))
         declare.refuse_other(entry, asked)
-        declare.refuse_other_text(entry, words)
+        declare.refuse_other_options(entry, words, kinds)
         known = self._known.get(name)
         if known is None or known.entry != entry:
             known = self._known[name] = Collection(self._store, entry, self._builder)

@@ -94,11 +94,7 @@ FILTERS = {
 
 @pytest.mark.parametrize("condition", FILTERS.values(), ids=FILTERS)
 @pytest.mark.parametrize("graph", [False, True])
-@pytest.mark.parametrize("few", [0, 20_000])
-def test_filtered_answers_are_those_of_brute_force(
-    db, rng, monkeypatch, condition, graph, few
-) -> None:
-    monkeypatch.setattr("vicinal.collection.nearest.FEW", few)
+def test_filtered_answers_are_those_of_brute_force(db, rng, condition, graph) -> None:
     X = rng.normal(size=(N, DIM)).astype(np.float32)
     docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
     docs.upsert(range(N), X, payloads(N))

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import vicinal
 from vicinal import field as f
-from vicinal.collection import builder, nearest
+from vicinal.collection import builder
 
 DIM = 3
 IDS = st.one_of(st.integers(0, 12), st.sampled_from(["a", "1", "ü", "😀", "O'Brien"]))
@@ -37,12 +37,11 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self._path = Path(self._folder.name) / "test.db"
-        # Graphs of a few vectors, walked over rather than compared, and by a thread of its own.
+        # Graphs of a few vectors, made by a thread of its own.
         self._patches = [
             mock.patch.object(builder, "SMALL", 1),
             mock.patch.object(builder, "STEP", 4),
             mock.patch.object(builder, "PAUSE", 0.0),
-            mock.patch.object(nearest, "FEW", 3),
         ]
         for patch in self._patches:
             patch.start()
@@ -50,13 +49,15 @@ class Machine(RuleBasedStateMachine):
         self.number = 0
 
     @initialize(
-        metric=st.sampled_from(["l2", "cosine", "ip"]), dtype=st.sampled_from(["f32", "i8"])
+        metric=st.sampled_from(["l2", "cosine", "ip"]),
+        dtype=st.sampled_from(["f32", "i8"]),
+        fields=st.sampled_from([None, {"n": "number", "cat": "keyword", "deep": "keyword"}]),
     )
-    def begin(self, metric: str, dtype: str) -> None:
+    def begin(self, metric: str, dtype: str, fields: dict[str, str] | None) -> None:
         self.metric = metric
         self.db = vicinal.open(self._path)
         self.docs = self.db.collection(
-            "docs", dim=DIM, metric=metric, dtype=dtype, if_missing="create"
+            "docs", dim=DIM, metric=metric, dtype=dtype, fields=fields, if_missing="create"
         )
         self.reader = vicinal.open(self._path, mode="r")
 
@@ -142,6 +143,8 @@ class Machine(RuleBasedStateMachine):
             query = np.array([3.0, -40.0, 7.0])
             self.search(docs, query, None, lambda _: True)
             for condition, true in CONDITIONS:
+                matches = sum(true(payload) for payload, _ in self.held.values())
+                assert docs.count(filter=condition) == matches
                 self.search(docs, query, condition, true)
 
     def search(self, docs: Any, query: np.ndarray, condition: Any, true: Any) -> None:

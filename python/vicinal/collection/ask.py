@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from vicinal.collection.answers import Hits
+    from vicinal.collection.declared import Declared
     from vicinal.collection.nearest import Found
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
@@ -41,19 +42,26 @@ class Ask:
 
     Parameters
     ----------
-    store, table, shelf, words
+    store, table, shelf, words, declared
         Those of the collection.
     spaces : dict of str to Space
         Its vectors, by name.
     """
 
     def __init__(
-        self, store: Store, table: Table, shelf: Shelf, words: Words, spaces: Mapping[str, Space]
+        self,
+        store: Store,
+        table: Table,
+        shelf: Shelf,
+        words: Words,
+        declared: Declared,
+        spaces: Mapping[str, Space],
     ) -> None:
         self._store = store
         self._table = table
         self._shelf = shelf
         self._words = words
+        self._declared = declared
         self._spaces = spaces
 
     def answered(self, ask: Callable[[apsw.Connection], Answer | None]) -> Answer:
@@ -187,8 +195,8 @@ class Ask:
             return None
         allowed = None
         if condition is not None:
-            where, bound = condition.sql()
-            allowed = self._table.slots_where(connection, where, bound, space.name)
+            private = self._store.in_transaction
+            allowed = self._declared.slots(connection, condition, private=private)
         try:
             return nearest(view, space.spec, queries, knobs, allowed)
         except CorruptionError:

@@ -11,6 +11,7 @@ from vicinal import checks
 from vicinal.collection import accept, stream
 from vicinal.collection.answers import CollectionStats, GraphStats, Page
 from vicinal.collection.ask import DEPTH, Ask, knobs
+from vicinal.collection.declared import Declared
 from vicinal.collection.shelf import Shelf
 from vicinal.collection.shelf import payload as payload_of
 from vicinal.collection.space import Space
@@ -42,7 +43,17 @@ class Collection:
     between two writes.
     """
 
-    __slots__ = ("_ask", "_builder", "_entry", "_shelf", "_spaces", "_store", "_table", "_words")
+    __slots__ = (
+        "_ask",
+        "_builder",
+        "_declared",
+        "_entry",
+        "_shelf",
+        "_spaces",
+        "_store",
+        "_table",
+        "_words",
+    )
 
     def __init__(self, store: Store, entry: Entry, builder: Builder | None) -> None:
         self._store = store
@@ -55,7 +66,8 @@ class Collection:
             name: Space(entry, self._table, name, store.folder, follows=builder is None)
             for name in entry.spec.vectors
         }
-        self._ask = Ask(store, self._table, self._shelf, self._words, self._spaces)
+        self._declared = Declared(entry, self._table)
+        self._ask = Ask(store, self._table, self._shelf, self._words, self._declared, self._spaces)
         if builder is not None:
             for space in self._spaces.values():
                 builder.watch(space)
@@ -182,13 +194,14 @@ class Collection:
         """
         if (ids is None) == (filter is None):
             raise InvalidInputError("delete: give either ids or filter=")
-        condition = parse(filter)
+        condition = self._parsed(filter)
         keys = [] if ids is None else list(dict.fromkeys(to_keys(ids)))
         with self._store.writing() as connection:
             if condition is None:
                 retired = self._table.retire(connection, keys)
             else:
-                retired = self._table.slots_where(connection, *condition.sql()).tolist()
+                found = self._declared.slots(connection, condition, private=True)
+                retired = found.tolist()
                 self._table.retire_slots(connection, retired)
             self._words.remove(connection, retired)
         return len(retired)
@@ -261,7 +274,7 @@ class Collection:
         -------
         Page
         """
-        where, bound = _sql(parse(filter))
+        where, bound = _sql(self._parsed(filter))
         start = 0 if after is None else checks.integer("after", after, 0, 2**63 - 1)
         limit = checks.integer("limit", limit, 1, 100_000)
         vectors = checks.flag("vectors", vectors)
@@ -281,9 +294,14 @@ class Collection:
         filter : Expr or dict, optional
             A condition over payloads.
         """
-        where, bound = _sql(parse(filter))
+        condition, private = self._parsed(filter), self._store.in_transaction
         with self._store.reading() as connection:
-            return self._table.count(connection, where, bound)
+            if condition is None:
+                return self._table.count(connection)
+            return len(self._declared.slots(connection, condition, private=private))
+
+    def _parsed(self, filter: Any) -> Expr | None:
+        return self._declared.check(parse(filter))
 
     # ---- searching ---------------------------------------------------------------------------
 
@@ -336,7 +354,7 @@ class Collection:
         return self._ask.by_vector(
             self._ask.space(using),
             vector,
-            parse(filter),
+            self._parsed(filter),
             knobs(k, ef_search, exact=exact, threads=threads),
             payloads=checks.flag("payloads", payloads),
         )
@@ -376,7 +394,7 @@ class Collection:
             The collection has no text index, or not of such a field.
         """
         k = checks.integer("k", k, 1, checks.MAX_K)
-        return self._ask.by_text(query, k, parse(filter), match, fields)
+        return self._ask.by_text(query, k, self._parsed(filter), match, fields)
 
     def hybrid(
         self,
@@ -424,7 +442,7 @@ class Collection:
         k = checks.integer("k", k, 1, checks.MAX_K)
         depth = max(4 * k, DEPTH) if depth is None else depth
         depth = checks.integer("depth", depth, k, checks.MAX_K)
-        space, condition = self._ask.space(using), parse(filter)
+        space, condition = self._ask.space(using), self._parsed(filter)
         return self._ask.by_both(
             space, vector, text, k, condition, knobs(depth, ef_search), match, way
         )
@@ -479,7 +497,7 @@ class Collection:
             No positive id, or vectors of bits, which have no mean.
         """
         space = self._ask.space(using)
-        return self._ask.like(space, positive, negative, k, parse(filter), ef_search)
+        return self._ask.like(space, positive, negative, k, self._parsed(filter), ef_search)
 
     # ---- upkeep ------------------------------------------------------------------------------
 

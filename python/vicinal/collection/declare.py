@@ -80,7 +80,9 @@ def checked_vector(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complete(
-    asked: dict[str, dict[str, Any]] | None, text: dict[str, Any] | None = None
+    asked: dict[str, dict[str, Any]] | None,
+    text: dict[str, Any] | None,
+    fields: dict[str, Any] | None,
 ) -> CollectionSpec:
     """The declaration of a new collection: what was said, and defaults."""
     specs: dict[str, VectorSpec] = {}
@@ -95,7 +97,12 @@ def complete(
         raise InvalidInputError(
             "a new collection needs dim=, or vectors= for several; vectors={} for none"
         )
-    return CollectionSpec(specs, {"text": text} if text and text["fields"] else {})
+    options: dict[str, Any] = {}
+    if text and text["fields"]:
+        options["text"] = text
+    if fields:
+        options["fields"] = fields
+    return CollectionSpec(specs, options)
 
 
 def asked_text(fields: Any, tokenizer: Any) -> dict[str, Any] | None:
@@ -113,6 +120,20 @@ def asked_text(fields: Any, tokenizer: Any) -> dict[str, Any] | None:
     return declared
 
 
+def asked_fields(fields: Any) -> dict[str, Any] | None:
+    """What was said of fields of payloads, checked; None if nothing was."""
+    if fields is None:
+        return None
+    if not hasattr(fields, "items"):
+        raise InvalidTypeError(
+            f"fields must be a dict of kinds by name, not {checks.described(fields)}"
+        )
+    from vicinal.filters.bitmaps import PayloadIndex  # only here, for it needs an extra
+
+    PayloadIndex(fields)  # which refuses what can't be declared
+    return dict(fields)
+
+
 def create(connection: apsw.Connection, name: str, spec: CollectionSpec) -> Entry:
     """Make a collection with all its tables."""
     entry = catalog.create(connection, name, spec)
@@ -126,8 +147,16 @@ def drop(connection: apsw.Connection, entry: Entry) -> None:
     catalog.drop(connection, entry)
 
 
-def refuse_other_text(entry: Entry, asked: dict[str, Any] | None) -> None:
-    """Refuse a collection whose text is not indexed as was asked for."""
+def refuse_other_options(
+    entry: Entry, asked: dict[str, Any] | None, fields: dict[str, Any] | None
+) -> None:
+    """Refuse a collection whose text or fields are not indexed as was asked for."""
+    declared = entry.spec.options.get("fields", {})
+    if fields is not None and fields != declared:
+        raise InvalidInputError(
+            f"collection {entry.name!r} has the declared fields {declared or 'none'}, and can't be "
+            "given others; leave fields= out"
+        )
     has = entry.spec.options.get("text") or {"fields": []}
     if asked is not None and (asked["fields"] or has["fields"]) and asked != has:
         raise InvalidInputError(

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from vicinal._native import knn
-from vicinal.arrays import stored_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vicinal.collection.view import View
     from vicinal.records.catalog import VectorSpec
+    from vicinal.result import SearchResult
 
 #: Of one query: slots and distances, the nearest first.
 Found: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32]]"
-
-#: Up to so many allowed vectors, or this share of all, are compared one by one.
-FEW = 20_000
-FEW_OF_ALL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +58,12 @@ def nearest(
     parts = [_in_rows(view, spec, queries, k, threads, allowed)]
     if view.index is not None:
         inside = None if allowed is None else allowed[allowed <= view.covered]
-        few = inside is not None and len(inside) <= max(FEW, FEW_OF_ALL * len(view.index))
-        if inside is not None and few:
-            parts.append(_one_by_one(view, spec, queries, k, threads, inside))
-        else:
-            parts.append(_in_graph(view, queries, knobs, inside))
+        look = (
+            _in_graph(view, queries, knobs)
+            if inside is None
+            else _among(view, queries, knobs, inside)
+        )
+        parts.append(look)
     return [_merged([part[query] for part in parts], k) for query in range(len(queries))]
 
 
@@ -99,23 +96,6 @@ def _in_rows(
     ]
 
 
-def _one_by_one(
-    view: View,
-    spec: VectorSpec,
-    queries: NDArray[Any],
-    k: int,
-    threads: int,
-    slots: NDArray[np.int64],
-) -> list[Found]:
-    """Among the given slots."""
-    assert view.index is not None, "asked only where there is a graph"
-    # A vector that was damaged when the graph was made is in the database but not in the graph.
-    held = np.fromiter((slot in view.index for slot in slots.tolist()), bool, len(slots))
-    slots = slots[held]
-    rows = stored_rows(view.index.get(slots), spec.dim, spec.dtype)
-    return _compared(slots, rows, spec, queries, k, threads)
-
-
 def _compared(
     slots: NDArray[np.int64],
     rows: NDArray[Any],
@@ -134,15 +114,28 @@ def _compared(
     ]
 
 
-def _in_graph(
-    view: View, queries: NDArray[Any], knobs: Knobs, allowed: NDArray[np.int64] | None
+def _among(
+    view: View, queries: NDArray[Any], knobs: Knobs, allowed: NDArray[np.int64]
 ) -> list[Found]:
-    """Among what the graph covers: asked for more until enough of it may be answered."""
+    """Among the given slots, none of which is retired."""
+    assert view.index is not None, "asked only where there is a graph"
+    result = view.index.search(
+        queries,
+        knobs.k,
+        ef_search=knobs.ef_search,
+        exact=knobs.exact,
+        threads=knobs.threads,
+        filter=allowed,
+        missing="ignore",  # a vector that was damaged when the graph was made is not in it
+    )
+    return _listed(result)
+
+
+def _in_graph(view: View, queries: NDArray[Any], knobs: Knobs) -> list[Found]:
+    """Among what the graph covers: asked for more until enough of it is not retired."""
     index, k = view.index, knobs.k
     assert index is not None, "asked only where there is a graph"
-    living = max(1, len(index) - len(view.dead))
-    share = living / max(1, len(index)) if allowed is None else len(allowed) / max(1, len(index))
-    ask = min(len(index), int(k / share) + (0 if share == 1 else k))
+    ask = min(len(index), k + min(k, len(view.dead)))
     while True:
         result = index.search(
             queries,
@@ -152,12 +145,20 @@ def _in_graph(
             threads=knobs.threads,
         )
         found = []
-        for row, distances in zip(result.ids, result.distances, strict=True):
-            good = (row >= 0) & (row <= view.covered)
-            good &= view.alive(row)
-            if allowed is not None:
-                good &= np.isin(row, allowed)
-            found.append((row[good][:k], distances[good][:k]))
+        for slots, distances in _listed(result):
+            good = (slots <= view.covered) & view.alive(slots)
+            found.append((slots[good][:k], distances[good][:k]))
         if ask >= len(index) or all(len(slots) == k for slots, _ in found):
             return found
         ask = min(len(index), 2 * ask)
+
+
+def _listed(result: SearchResult) -> list[Found]:
+    """What was found for each query, without the empty places behind it."""
+    assert not isinstance(result.counts, int), "there are several queries, or one of several"
+    return [
+        (slots[:count], distances[:count])
+        for slots, distances, count in zip(
+            result.ids, result.distances, result.counts.tolist(), strict=True
+        )
+    ]

@@ -74,6 +74,11 @@ def failure(error: apsw.Error, file: str) -> VicinalError:
         )
     if isinstance(error, apsw.SQLError) and "no such table: records_" in str(error):
         return NotFoundError(f"{file}: this collection was dropped; ask the database for it again")
+    if isinstance(error, apsw.SQLError) and "malformed JSON" in str(error):
+        return CorruptionError(
+            f"{file}: a payload is not what was written, and no filter can read it; "
+            "db.verify() lists it, db.verify(repair=True) removes it"
+        )
     if isinstance(error, apsw.TooBigError):
         return InvalidInputError(f"{file}: a row is larger than SQLite's limit of 1 GB ({error})")
     return InternalError(f"{file}: {type(error).__name__}: {error}; please report this")

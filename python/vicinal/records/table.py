@@ -168,11 +168,9 @@ class Table:
         connection: apsw.Connection,
         where: str,
         bound: Sequence[Any],
-        having: str | None = None,
     ) -> NDArray[np.int64]:
-        """The slots that a condition over ``r`` holds for and that have a vector, rising."""
-        join = f"JOIN {self._vectors[having]} USING (slot) " if having else ""
-        command = f"SELECT r.slot FROM {self.records} AS r {join}WHERE {where} ORDER BY r.slot"
+        """The slots that a condition over ``r`` holds for, rising."""
+        command = f"SELECT r.slot FROM {self.records} AS r WHERE {where} ORDER BY r.slot"
         found = connection.execute(command, bound)
         return np.fromiter((slot for (slot,) in found), np.int64)
 
@@ -238,6 +236,13 @@ class Table:
                 return
             yield slots, rows, damaged
             after = max([*slots[-1:].tolist(), *damaged[-1:]])
+
+    def payloads_after(
+        self, connection: apsw.Connection, after: int
+    ) -> list[tuple[int, str | None]]:
+        """The slots behind ``after`` with their payloads, whose sums are not looked at."""
+        command = f"SELECT slot, payload FROM {self.records} WHERE slot > ? ORDER BY slot"
+        return list(connection.execute(command, (after,)))
 
     def retired_after(self, connection: apsw.Connection, seq: int) -> list[tuple[int, int]]:
         """The notes behind ``seq``: pairs of its number and the slot that was retired."""
