@@ -39,6 +39,7 @@ def results(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Re
     seats += [
         Seat(Contender("vicinal", {"M": 8, "dtype": "u8"}), OWN_PYTHON),
         Seat(Contender("vicinal", {"dtype": "i8"}), OWN_PYTHON),
+        Seat(Contender("vicinal", {"isa": "scalar"}), OWN_PYTHON),
         Seat(Contender("annoy"), OWN_PYTHON, missing="no wheel"),
     ]
     settings = Settings(rounds=2, seconds=0.002, build_threads=[1], threads=[1, 2])

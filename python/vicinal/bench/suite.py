@@ -48,7 +48,7 @@ class Seat:
     python : Path
         The interpreter that has its library.
     environment : dict
-        Variables to set for it.
+        More variables to set for it.
     label : str
         What to call it instead of its own name.
     missing : str
@@ -156,7 +156,7 @@ class _Suite:
             prepared.base,
             prepared.queries,
             self.log,
-            seat.environment,
+            {**seat.contender.environment, **seat.environment},
         )
         row.version = worker.version
         build = Build(threads=threads, **worker.build(threads, self._cpus(threads)))

@@ -54,6 +54,11 @@ class Contender:
         )
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Variables to set for its process."""
+        return self.kind.environment(self.settings)
+
+    @property
     def kind(self) -> type[Adapter]:
         """The adapter's class."""
         return ADAPTERS[self.adapter]

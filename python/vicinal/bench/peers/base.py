@@ -78,6 +78,11 @@ class Adapter:
         self.effort = self.efforts[0]
         self.lib: Any = importlib.import_module(self.module)
 
+    @classmethod
+    def environment(cls, settings: dict[str, Any]) -> dict[str, str]:  # noqa: ARG003
+        """Return the variables to set for a process of these settings."""
+        return {}
+
     def version(self) -> str:
         """Return the library's version."""
         return importlib.metadata.version(self.distribution)

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
 
 class Vicinal(Adapter):
-    """``vicinal.Index``; a setting is any keyword of its constructor."""
+    """``vicinal.Index``; a setting is any keyword of its constructor, or the instruction set."""
 
     family = module = distribution = "vicinal"
     settings = {"M": 16, "ef_construction": 200, "dtype": "f32"}
+
+    @classmethod
+    def environment(cls, settings: dict[str, Any]) -> dict[str, str]:
+        return {"VICINAL_ISA": settings["isa"]} if "isa" in settings else {}
+
+    def __init__(self, metric: str, dim: int, isa: str | None = None, **settings: Any) -> None:
+        super().__init__(metric, dim, **settings)
+        if isa not in (None, self.lib.isa()):
+            raise ValueError(f"this process uses {self.lib.isa()}, not {isa}")
 
     def version(self) -> str:
         # What is imported counts, installed or not.
