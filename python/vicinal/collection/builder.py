@@ -141,7 +141,8 @@ class Builder:
         ):
             self._make_anew(space)
             return True
-        if not len(view.slots) or (view.rows.nbytes < SMALL and not all_of_it):
+        damaged = space.needs_file(view)
+        if not len(view.slots) or (view.rows.nbytes < SMALL and not all_of_it and not damaged):
             return False
         index = self._in_memory(space, view)
         while len(view.slots):
@@ -154,6 +155,8 @@ class Builder:
                 self._add(index, rows[alive], slots[alive])
             space.publish(index, int(slots[-1]))
             view = self._view(space)
+        if damaged:
+            self._save(space)
         return True
 
     def _view(self, space: Space) -> View:

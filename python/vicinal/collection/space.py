@@ -11,7 +11,13 @@ import numpy as np
 
 from vicinal.arrays import STORED, row_width
 from vicinal.collection.view import Tail, View
-from vicinal.errors import CorruptionError, FormatError, StorageError
+from vicinal.errors import (
+    CorruptionError,
+    FileMissingError,
+    FormatError,
+    StorageError,
+    VicinalError,
+)
 from vicinal.index import Index
 from vicinal.records import manifest
 from vicinal.records.table import Position
@@ -69,6 +75,7 @@ class Space:
         self._tail = Tail(self._elements, self._kind)
         self._view: View | None = None
         self._distrusted: set[int] = set()
+        self._missing: set[int] = set()
 
     def view(self, connection: apsw.Connection, *, private: bool = False) -> View | None:
         """The view of the state that a connection reads.
@@ -92,6 +99,8 @@ class Space:
                 if view is not None and _behind(where, view):
                     return None
                 view = self._first_view(connection)
+                if view is None:
+                    return None
             if _behind(where, view):
                 return None
             if where != Position(view.slot, view.seq):
@@ -128,6 +137,10 @@ class Space:
             self._view = self._advanced(connection, base, now, private=False)
             return True
 
+    def needs_file(self, view: View) -> bool:
+        """Whether the file that the database names for a view can't be used."""
+        return view.index is None and view.generation in self._distrusted
+
     def saved(self, generation: int) -> None:
         """Note that the graph has a file."""
         with self._lock:
@@ -152,8 +165,12 @@ class Space:
         generation = found.generation if found else 0
         return generation != view.generation and not _behind(where, view)
 
-    def _first_view(self, connection: apsw.Connection) -> View:
-        """The graph of the file, and no rows yet; or nothing at all."""
+    def _first_view(self, connection: apsw.Connection) -> View | None:
+        """The graph of the file, and no rows yet; or nothing at all.
+
+        None where the file is gone, for the first time: the writer may have named another since
+        the state that the connection reads.
+        """
         self._tail = Tail(self._elements, self._kind)
         found = manifest.derived(connection, self.number)
         if found is None:
@@ -162,10 +179,18 @@ class Space:
             try:
                 index = self._opened(found)
                 return self._based(index, found.slot, found.seq, found.generation)
+            except FileMissingError as error:
+                if found.generation not in self._missing:
+                    self._missing.add(found.generation)
+                    return None
+                self._do_without(found.generation, error)
             except (CorruptionError, FormatError, StorageError) as error:
-                log.warning("%s: the graph of %r: %s", self.collection, self.name, error)
-                self._distrusted.add(found.generation)
+                self._do_without(found.generation, error)
         return self._based(None, 0, self.table.position(connection).seq, found.generation)
+
+    def _do_without(self, generation: int, error: VicinalError) -> None:
+        log.warning("%s: the graph of %r: %s", self.collection, self.name, error)
+        self._distrusted.add(generation)
 
     def _opened(self, found: manifest.Derived) -> Index:
         index = Index.open(self.folder / found.file, mmap=True)
