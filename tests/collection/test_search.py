@@ -290,6 +290,31 @@ def test_compact_is_refused_where_it_can_not_be(path, db) -> None:
         other.collection("docs").compact()
 
 
+@pytest.mark.parametrize("graph", [False, True])
+def test_of_each_group_the_nearest_is_given(db, rng, graph) -> None:
+    X = rng.normal(size=(N, DIM)).astype(np.float32)
+    docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
+    # Values that Python takes for equal are different ones of JSON.
+    parts = [1, True, "1", None, ["a"], {"b": 2}]
+    docs.upsert(
+        range(N), X, [{"doc": {"part": parts[i % 7]} if i % 7 < 6 else 0} for i in range(N)]
+    )
+    if graph:
+        docs.compact()
+    q = X[0] + 0.1
+    order = nearest(X, q, list(range(N)), N)
+    first = [next(i for i in order if i % 7 == part) for part in range(6)]
+    expected = sorted(first, key=order.index)
+    for k in (3, 6, 50):
+        hits = docs.search(q, k=k, group_by="doc.part", ef_search=N)
+        assert hits.ids == expected[:k]
+        assert hits[0].payload == {"doc": {"part": parts[hits[0].id % 7]}}
+    two = docs.search([q, X[1]], k=2, group_by="doc.part", payloads=False, ef_search=N)
+    assert [len(hits) for hits in two] == [2, 2]
+    assert two[0].payloads == [None, None]
+    assert docs.search(q, k=2, group_by="nothing").ids == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

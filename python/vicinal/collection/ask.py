@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -9,9 +11,11 @@ import numpy as np
 from vicinal import checks
 from vicinal.arrays import query_rows
 from vicinal.collection import accept
+from vicinal.collection.answers import Hit, Hits
 from vicinal.collection.nearest import Knobs, nearest
 from vicinal.collection.shelf import by_distance, by_score
 from vicinal.errors import CorruptionError, InvalidInputError
+from vicinal.filters.paths import MISSING, lookup, parse_path
 from vicinal.records.rows import to_keys
 
 if TYPE_CHECKING:
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
     import apsw
     from numpy.typing import ArrayLike
 
-    from vicinal.collection.answers import Hits
     from vicinal.collection.declared import Declared
     from vicinal.collection.nearest import Found
     from vicinal.collection.shelf import Shelf
@@ -101,6 +104,49 @@ class Ask:
                 return None
             places = [by_distance(one, space.spec.metric) for one in found]
             return [self._shelf.hits(connection, one, payloads=payloads) for one in places]
+
+        hits = self.answered(ask)
+        return hits[0] if queries.ndim == 1 else hits
+
+    def by_group(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        group_by: str,
+        condition: Expr | None,
+        knobs: Knobs,
+        *,
+        payloads: bool,
+    ) -> Any:
+        """As `by_vector`, but of the records with the same value of a field only the best."""
+        queries = query_rows(vector, space.spec.dim, space.spec.dtype)
+        path = parse_path(group_by)
+
+        def best(connection: apsw.Connection, query: Any) -> Hits | None:
+            wide = knobs
+            while True:
+                found = self._nearest(connection, space, query[None], condition, wide)
+                if found is None:
+                    return None
+                hits = self._shelf.hits(connection, by_distance(found[0], space.spec.metric))
+                groups: dict[str, Hit] = {}
+                for hit in hits:
+                    value = lookup(hit.payload, path)
+                    if value is not MISSING:
+                        groups.setdefault(json.dumps(value, sort_keys=True), hit)
+                if len(groups) >= knobs.k or len(found[0][0]) < wide.k:
+                    chosen = list(groups.values())[: knobs.k]
+                    bare = chosen if payloads else [replace(hit, payload=None) for hit in chosen]
+                    return Hits(bare)
+                wide = replace(wide, k=4 * wide.k)
+
+        def ask(connection: apsw.Connection) -> list[Hits] | None:
+            answers = []
+            for query in np.atleast_2d(queries):
+                if (hits := best(connection, query)) is None:
+                    return None
+                answers.append(hits)
+            return answers
 
         hits = self.answered(ask)
         return hits[0] if queries.ndim == 1 else hits
