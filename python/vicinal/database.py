@@ -12,7 +12,7 @@ from vicinal.collection.builder import Builder, sweep
 from vicinal.collection.space import GRAPHS
 from vicinal.collection.words import Words
 from vicinal.errors import InvalidInputError, MissingExtraError, NotFoundError
-from vicinal.records import catalog, verify
+from vicinal.records import catalog, manifest, verify
 
 if TYPE_CHECKING:
     import os
@@ -209,8 +209,13 @@ class Database:
             entry = catalog.find(connection, declare.checked_name("collection", name))
             if entry is None:
                 raise NotFoundError(self._missing(name))
+            named = dict(manifest.named(connection))
             declare.drop(connection, entry)
         self._known.pop(name, None)
+        # Within a transaction, which may still be undone, that is left to the next open.
+        if self._builder is not None and not self._store.in_transaction:
+            numbers = entry.vectors.values()
+            self._builder.forget(numbers, [named[v] for v in numbers if v in named])
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Database]:

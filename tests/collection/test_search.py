@@ -265,6 +265,23 @@ def test_stray_files_of_a_killed_writer_are_swept(path, db) -> None:
         assert len(list((path / "graphs").iterdir())) == 1
 
 
+def test_a_dropped_collection_is_gone_from_searches_memory_and_disk(path, rng) -> None:
+    with vicinal.open(path) as db, vicinal.open(path, mode="r") as other:
+        docs = db.collection("docs", dim=DIM, if_missing="create")
+        docs.upsert(range(N), rng.normal(size=(N, DIM)))
+        docs.compact()
+        seen = other.collection("docs")
+        assert len(seen.search(np.ones(DIM), k=5)) == 5
+        db.drop("docs")
+        assert list((path / "graphs").iterdir()) == []
+        for gone in (docs, seen):
+            for call in (lambda c=gone: c.search(np.ones(DIM)), gone.stats, gone.count):
+                with pytest.raises(vicinal.NotFoundError, match="was dropped"):
+                    call()
+        with pytest.raises(vicinal.NotFoundError, match="was dropped"):
+            docs.compact()
+
+
 def test_compact_gives_space_back(path, rng) -> None:
     with vicinal.open(path) as db:
         docs = db.collection("docs", dim=64, if_missing="create")

@@ -22,6 +22,7 @@ from vicinal.index import Index
 from vicinal.records import manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -84,6 +85,14 @@ class Builder:
                 )
                 self._thread.start()
         self.wake()
+
+    def forget(self, numbers: Iterable[int], files: Iterable[str]) -> None:
+        """Let go of the graphs of a collection that was dropped."""
+        for number in numbers:
+            self._spaces.pop(number, None)
+            self._grown.pop(number, None)  # the thread, if it is at that one, finds out by itself
+        for file in files:
+            _remove(self._store.folder / GRAPHS / file)
 
     def wake(self) -> None:
         """Say that something may be to do."""
@@ -235,12 +244,18 @@ class Builder:
         space.folder.mkdir(exist_ok=True)
         name = f"{space.number}-{secrets.token_hex(8)}.vicinal"
         index.save(space.folder / name)
-        with self._store.writing() as connection:
-            before = manifest.install(
-                connection, space.number, name, view.covered, view.base, len(index)
-            )
-            space.table.forget_retired(connection, manifest.covered(connection, space.table.number))
-            now = manifest.derived(connection, space.number)
+        try:
+            with self._store.writing() as connection:
+                space.table.must_exist(connection)
+                before = manifest.install(
+                    connection, space.number, name, view.covered, view.base, len(index)
+                )
+                seq = manifest.covered(connection, space.table.number)
+                space.table.forget_retired(connection, seq)
+                now = manifest.derived(connection, space.number)
+        except VicinalError:
+            _remove(space.folder / name)
+            raise
         assert now is not None, "it was just named"
         space.saved(now.generation)
         if before is not None:

@@ -96,12 +96,13 @@ class Space:
         with self._lock:
             view = self._view
             if view is None or (self._follows and self._has_new_file(connection, view, where)):
-                if view is not None and _behind(where, view):
-                    return None
                 view = self._first_view(connection)
                 if view is None:
                     return None
             if _behind(where, view):
+                self.table.must_exist(
+                    connection
+                )  # a collection that was dropped is behind for good
                 return None
             if where != Position(view.slot, view.seq):
                 view = self._advanced(connection, view, where, private)

@@ -89,6 +89,10 @@ class Table:
         )
         return Position(found.get(self.records, 0), found.get(self._retired, 0))
 
+    def must_exist(self, connection: apsw.Connection) -> None:
+        """Fail where the collection was dropped."""
+        connection.execute(f"SELECT 1 FROM {self.records} LIMIT 1")
+
     # ---- writing -----------------------------------------------------------------------------
 
     def put(self, connection: apsw.Connection, batch: Batch) -> Change:
