@@ -30,6 +30,7 @@ class WriterLock:
         path = str(folder / LOCK_FILE)
         try:
             self._held = apsw.Connection(path)
+            self._held.execute("PRAGMA journal_mode = MEMORY")  # nothing is written: no file beside
             self._held.execute("BEGIN IMMEDIATE")
         except apsw.BusyError:
             self._held.close()
