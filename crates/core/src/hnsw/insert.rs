@@ -98,7 +98,7 @@ impl Inserter<'_> {
 
         match twin_of {
             // 3a. The vector is there already: hang the slot on its chain.
-            Some(node) => self.chain(slot, node),
+            Some(node) => chain(self.graph, self.undo, slot, node),
             None => {
                 // 3b. The node's own links first, then a protected edge that makes it reachable, then the links back.
                 let rotated = std::mem::take(&mut scratch.rotated);
@@ -123,15 +123,6 @@ impl Inserter<'_> {
             }
         }
         scratch.query = query;
-    }
-
-    /// Puts `slot` on the chain of `node`, which holds an equal vector.
-    fn chain(&self, slot: u32, node: u32) {
-        let row = self.graph.row(node, 0);
-        let locked = row.lock();
-        self.undo.note(RowName::Layer0(node), &locked);
-        self.graph.row(slot, 0).lock().make_twin(row.twin());
-        locked.set_twin(slot);
     }
 
     /// Finds the node that adopts `slot` and links the two by a protected edge. See [`super::adopt`].
@@ -248,6 +239,15 @@ impl Inserter<'_> {
         }
         true
     }
+}
+
+/// Puts `slot` on the chain of `node`, which holds an equal vector.
+pub(super) fn chain(graph: &Graph, undo: &Undo, slot: u32, node: u32) {
+    let row = graph.row(node, 0);
+    let locked = row.lock();
+    undo.note(RowName::Layer0(node), &locked);
+    graph.row(slot, 0).lock().make_twin(row.twin());
+    locked.set_twin(slot);
 }
 
 /// Replaces link `victim`, or adds a link; says at which place.

@@ -13,6 +13,7 @@
 //! vectors ([`graph`]), and an undo log that makes a batch all or nothing ([`undo`]).
 
 mod adopt;
+mod bulk;
 mod code_row;
 mod ends;
 mod gate;
@@ -31,6 +32,7 @@ mod undo;
 mod verify;
 
 pub use adopt::most_protected;
+pub use bulk::Bulk;
 pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, INTERLEAVED, Lane, Query, knn_search};

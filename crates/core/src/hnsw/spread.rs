@@ -12,9 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::pool::Candidate;
 
-/// Ranks between which growth is measured: around a usual `k`, and a usual `ef`.
+/// Growth is measured from this rank, around a usual `k`, to [`Spread::FAR`], around a usual `ef`.
 const NEAR: usize = 10;
-const FAR: usize = 100;
 /// Fewest neighbours that tell of growth.
 const ENOUGH: usize = 40;
 /// Nodes that must have been seen before the mean is used.
@@ -32,6 +31,9 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// The farthest rank that is looked at.
+    pub(super) const FAR: usize = 100;
+
     /// A mean of that sum and number of nodes.
     pub fn from_parts((sum, nodes): (u64, u64)) -> Self {
         Spread { sum: AtomicU64::new(sum), nodes: AtomicU64::new(nodes) }
@@ -58,7 +60,7 @@ impl Spread {
         if neighbors.len() < ENOUGH {
             return;
         }
-        let far = neighbors.len().min(FAR);
+        let far = neighbors.len().min(Self::FAR);
         let value = |rank: usize| f64::from(neighbors[rank - 1].score() - zero);
         let exponent = (value(far) / value(NEAR)).ln() / (far as f64 / NEAR as f64).ln();
         if exponent.is_finite() {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Index;
 use crate::error::{Error, Result};
-use crate::hnsw::{Inserter, Scratch, Undo};
+use crate::hnsw::{Bulk, Inserter, Scratch, Undo};
 use crate::run::Run;
 use crate::types::{MAX_SLOTS, Matrix, Params};
 use crate::vectors::check_rows;
@@ -66,6 +66,18 @@ impl Index {
                 Ok(())
             },
         )?;
+        let bulk = Bulk {
+            graph: &self.graph,
+            vectors: &self.vectors,
+            ef_construction: self.params.ef_construction,
+            first: slots.start,
+            end: slots.end,
+            undo,
+            run,
+        };
+        if bulk.suits() {
+            return bulk.link();
+        }
         let inserter = Inserter {
             graph: &self.graph,
             vectors: &self.vectors,

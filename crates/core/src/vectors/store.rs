@@ -1,5 +1,7 @@
 //! The vectors of an index by slot.
 
+use std::hash::Hasher;
+
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
 
@@ -133,6 +135,21 @@ impl Vectors {
         }
     }
 
+    /// What the walk reads of a slot: the row as stored, or the hi plane of f32.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn walked(&self, slot: u32) -> &[u8] {
+        // SAFETY: written rows are immutable.
+        unsafe { self.walk.bytes(slot) }
+    }
+
+    /// 1 / norm of a slot's vector, under cosine.
+    pub fn inverse_norm_of(&self, slot: u32) -> f32 {
+        // SAFETY: the aux of a written row was written with it.
+        self.aux.as_ref().map_or(1.0, |aux| pod_read_unaligned(unsafe { aux.bytes(slot) }))
+    }
+
     /// Copies the stored row to `out`.
     ///
     /// # Safety
@@ -143,8 +160,9 @@ impl Vectors {
         let Some(lo) = &self.lo else { return out.copy_from_slice(walk) };
         // SAFETY: as above.
         let lo = unsafe { lo.bytes(slot) };
-        for ((x, hi), lo) in out.chunks_exact_mut(4).zip(walk.chunks_exact(2)).zip(lo.chunks_exact(2)) {
-            x.copy_from_slice(&join_f32(pod_read_unaligned(hi), pod_read_unaligned(lo)).to_ne_bytes());
+        let (out, hi, lo) = (out.as_chunks_mut::<4>().0, walk.as_chunks::<2>().0, lo.as_chunks::<2>().0);
+        for ((x, hi), lo) in out.iter_mut().zip(hi).zip(lo) {
+            *x = join_f32(u16::from_ne_bytes(*hi), u16::from_ne_bytes(*lo)).to_ne_bytes();
         }
     }
 
@@ -216,6 +234,17 @@ impl Vectors {
         // SAFETY: written rows are immutable.
         unsafe {
             self.walk.bytes(a) == self.walk.bytes(b) && self.lo.as_ref().is_none_or(|lo| lo.bytes(a) == lo.bytes(b))
+        }
+    }
+
+    /// Hashes the bytes of a slot: equal slots hash alike.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn hash(&self, slot: u32, hasher: &mut impl Hasher) {
+        for arena in [Some(&self.walk), self.lo.as_ref()].into_iter().flatten() {
+            // SAFETY: written rows are immutable.
+            hasher.write(unsafe { arena.bytes(slot) });
         }
     }
 

@@ -1,0 +1,127 @@
+//! Vectors as numbers whose squared distances order as scores do: brought together, moved, scaled.
+
+use bytemuck::pod_read_unaligned;
+use half::f16;
+use vicinal_kernels::Code;
+use vicinal_kernels::tile::{Frame, Queries, Rows, Source, Tiles, unit};
+
+use crate::types::{Dtype, Metric};
+use crate::vectors::Vectors;
+
+/// Vectors that a mean is taken of, at most.
+const SAMPLE: usize = 64;
+
+/// The space that the build compares vectors in: squared distances between vectors of a length of about 1; under
+/// cosine, between directions.
+pub struct Shared<'a> {
+    vectors: &'a Vectors,
+    tiles: Tiles,
+    dim: usize,
+    dtype: Dtype,
+    unit: bool,
+    scale: f32,
+}
+
+impl<'a> Shared<'a> {
+    /// The space of some nodes.
+    pub fn new(vectors: &'a Vectors, nodes: &[u32]) -> Self {
+        let space = vectors.space();
+        let unit_length = space.metric == Metric::Cosine;
+        let tiles = Tiles::new(unit(), Code::F32, space.dim);
+        let mut shared = Shared { vectors, tiles, dim: space.dim, dtype: space.dtype, unit: unit_length, scale: 1.0 };
+        if !unit_length {
+            let mut row = vec![0.0; space.dim];
+            let mut sum = 0.0;
+            let sample = spread_out(nodes, SAMPLE);
+            for &slot in &sample {
+                shared.floats(slot, &mut row);
+                sum += row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+            }
+            let length = (sum / sample.len() as f64).sqrt();
+            if length > 0.0 {
+                shared.scale = 2f32.powi(-(length.log2().round() as i32).clamp(-100, 100));
+            }
+        }
+        shared
+    }
+
+    /// Components of a vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// What multiplies blocks of coded vectors.
+    pub fn tiles(&self) -> &Tiles {
+        &self.tiles
+    }
+
+    /// A slot's vector.
+    pub fn floats(&self, slot: u32, out: &mut [f32]) {
+        // SAFETY: nodes were written.
+        let row = unsafe { self.vectors.walked(slot) };
+        let halves = || row.as_chunks::<2>().0;
+        match self.dtype {
+            Dtype::U8 => out.iter_mut().zip(row).for_each(|(x, &b)| *x = f32::from(b)),
+            Dtype::I8 => out.iter_mut().zip(row).for_each(|(x, &b)| *x = f32::from(b as i8)),
+            Dtype::F16 => out.iter_mut().zip(halves()).for_each(|(x, b)| *x = pod_read_unaligned::<f16>(b).to_f32()),
+            Dtype::F32 | Dtype::Bf16 => out
+                .iter_mut()
+                .zip(halves())
+                .for_each(|(x, b)| *x = f32::from_bits(u32::from(u16::from_ne_bytes(*b)) << 16)),
+            Dtype::Bits => unreachable!("bits are not built in bulk"),
+        }
+        let scale = if self.unit { self.vectors.inverse_norm_of(slot) } else { self.scale };
+        out.iter_mut().for_each(|x| *x *= scale);
+    }
+
+    /// About the mean of some slots.
+    pub fn centre(&self, slots: &[u32]) -> Vec<f32> {
+        let sample = spread_out(slots, SAMPLE);
+        let (mut mean, mut row) = (vec![0.0; self.dim], vec![0.0; self.dim]);
+        for &slot in &sample {
+            self.floats(slot, &mut row);
+            mean.iter_mut().zip(&row).for_each(|(mean, x)| *mean += x / sample.len() as f32);
+        }
+        mean
+    }
+
+    /// Slots coded as rows around a centre, so that a product is -(squared distance) / 2, but for the square of the
+    /// query.
+    pub fn rows(&self, slots: &[u32], centre: &[f32]) -> Rows {
+        let mut rows = self.tiles.rows(slots.len());
+        self.tiles.code(&self.source(&self.gather(slots)), 0, slots.len(), &self.frame(centre), &mut rows);
+        rows.bias.iter_mut().zip(&rows.squares).for_each(|(bias, square)| *bias = -0.5 * square);
+        rows
+    }
+
+    /// Slots coded as queries around a centre.
+    pub fn queries(&self, slots: &[u32], centre: &[f32]) -> Queries {
+        self.tiles.queries(&self.source(&self.gather(slots)), 0, slots.len(), &self.frame(centre))
+    }
+
+    fn frame<'b>(&self, centre: &'b [f32]) -> Frame<'b> {
+        Frame { scale: if self.unit { 1.0 } else { self.scale }, unit: self.unit, centre: Some(centre) }
+    }
+
+    fn gather(&self, slots: &[u32]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(slots.len() * self.dtype.row_bytes(self.dim));
+        // SAFETY: nodes were written.
+        slots.iter().for_each(|&slot| bytes.extend_from_slice(unsafe { self.vectors.walked(slot) }));
+        bytes
+    }
+
+    fn source<'b>(&self, bytes: &'b [u8]) -> Source<'b> {
+        match self.dtype {
+            Dtype::F32 | Dtype::Bf16 => Source::Bf16(bytes),
+            Dtype::F16 => Source::F16(bytes),
+            Dtype::U8 => Source::U8(bytes),
+            Dtype::I8 => Source::I8(bytes),
+            Dtype::Bits => unreachable!("bits are not built in bulk"),
+        }
+    }
+}
+
+/// At most `most` of the slots, evenly spaced.
+pub fn spread_out(slots: &[u32], most: usize) -> Vec<u32> {
+    slots.iter().copied().step_by(slots.len().div_ceil(most).max(1)).collect()
+}
