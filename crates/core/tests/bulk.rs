@@ -199,12 +199,13 @@ proptest! {
         old in 0usize..2_500,
         new in LEAST - 2..LEAST + 1_000,
         values in 1u64..6,
-        scale in prop::sample::select(vec![1.0f32, 1e15]),
+        scale in prop::sample::select(vec![1.0f32, 1e15, 1e-12]),
         m in prop::sample::select(vec![2usize, 5, 16]),
         (metric, layout) in prop::sample::select(vec![
             (Metric::L2, Layout::Compact),
             (Metric::L2, Layout::Fast),
             (Metric::Cosine, Layout::Compact),
+            (Metric::Cosine, Layout::Fast),
         ]),
         threads in 1usize..3,
     ) {

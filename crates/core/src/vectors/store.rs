@@ -201,7 +201,7 @@ impl Vectors {
 
     /// What `aux` holds of a row.
     fn aux_of(&self, row: &[u8]) -> f32 {
-        1.0 / (squared_norm(self.dtype, row) as f32).sqrt()
+        inverse_norm(self.dtype, row)
     }
 
     /// The stored row as a query: f32 for the float dtypes.
@@ -264,7 +264,7 @@ impl Vectors {
 
     fn inverse_norm(&self, query: &[u8]) -> f32 {
         let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
-        (1.0 / squared_norm(dtype, query).sqrt()) as f32
+        inverse_norm(dtype, query)
     }
 
     /// Whether the walk reads less than the stored row, so that final candidates are worth measuring again.
@@ -331,6 +331,11 @@ impl Vectors {
     pub fn space(&self) -> Space {
         Space { dim: self.dim, metric: self.metric, dtype: self.dtype }
     }
+}
+
+/// What makes a row a direction. One rounding for stored rows and for queries: codes of edges are compared to the bit.
+fn inverse_norm(dtype: Dtype, row: &[u8]) -> f32 {
+    1.0 / (squared_norm(dtype, row) as f32).sqrt()
 }
 
 fn squared_norm(dtype: Dtype, row: &[u8]) -> f64 {
