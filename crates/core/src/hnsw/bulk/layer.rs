@@ -98,6 +98,11 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// How many links to select; the upper layers are not filled up, as in insertion.
+    fn wanted(&self, most: usize, fill: usize) -> Wanted {
+        Wanted { most, fill: if self.number == 0 { fill } else { 0 } }
+    }
+
     /// Shares of the whole build, in percent.
     fn percent(&self, of_layer_0: u64) -> u64 {
         if self.number == 0 { of_layer_0 } else { 0 }
@@ -134,7 +139,7 @@ impl<'a> Layer<'a> {
         let Bulk { graph, vectors, run, .. } = *self.bulk;
         let m = graph.m();
         // More than insertion does on layer 0, where nodes that come later bring links of other directions.
-        let wanted = Wanted { most: if self.number == 0 { m + m / 2 } else { m }, fill: m };
+        let wanted = self.wanted(if self.number == 0 { m + m / 2 } else { m }, m);
         let learns = self.number == 0 && vectors.zero_score().is_some();
         let fan_out = leaders.len() / self.nodes.len();
         let step = progress.step(self.percent(25), self.groups.len());
@@ -227,7 +232,7 @@ impl<'a> Layer<'a> {
             }
             if slots.len() > capacity {
                 let sorted = local.sorted(slot, slots.into_iter());
-                let wanted = Wanted { most: capacity, fill: capacity };
+                let wanted = self.wanted(capacity, capacity);
                 let kept = local.select(slot, &sorted, wanted, |slot| protected.contains(&slot));
                 slots = kept.iter().map(|c| c.slot()).collect();
             }
