@@ -44,7 +44,9 @@ from vicinal.errors import (
     VicinalError,
 )
 from vicinal.exact import knn
+from vicinal.explain import Explanation, WhyNot
 from vicinal.filters import field
+from vicinal.graph import Graph, GraphLayer
 from vicinal.idset import IdSet
 from vicinal.index import Index
 from vicinal.recall import RecallReport
@@ -64,9 +66,12 @@ __all__ = [
     "Damage",
     "Database",
     "DuplicateIdError",
+    "Explanation",
     "FileMissingError",
     "ForkedError",
     "FormatError",
+    "Graph",
+    "GraphLayer",
     "GraphStats",
     "Hit",
     "Hits",
@@ -91,6 +96,7 @@ __all__ = [
     "TuneReport",
     "Verdict",
     "VicinalError",
+    "WhyNot",
     "__version__",
     "field",
     "isa",

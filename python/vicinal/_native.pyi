@@ -38,6 +38,31 @@ class _Report(TypedDict):
     duplicates: int
     broken: list[str]
 
+class _Route(TypedDict):
+    layers: NDArray[np.uint8]
+    ids: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    bounds: NDArray[np.float32]
+    seen_ends: NDArray[np.uint64]
+    seen_ids: NDArray[np.int64]
+    seen_distances: NDArray[np.float32]
+    end: str
+    reranked_ids: NDArray[np.int64]
+    reranked_before: NDArray[np.float32]
+    reranked_after: NDArray[np.float32]
+    reranked_places: NDArray[np.uint32]
+
+class _Explanation(TypedDict):
+    answer: _Answer
+    expected: tuple[int, int]
+    route: _Route | None
+
+class _Shape(TypedDict):
+    ids: NDArray[np.int64]
+    levels: NDArray[np.uint8]
+    nodes: NDArray[np.uint32]
+    layers: list[tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint32]]]
+
 @final
 class IdSet:
     @staticmethod
@@ -113,6 +138,17 @@ class Index:
         missing: str,
         /,
     ) -> _Answer | None: ...
+    def explain(
+        self,
+        query: NDArray[Any],
+        k: int,
+        ef_search: int,
+        plan: str,
+        filter: IdSet | None,
+        missing: str,
+        /,
+    ) -> _Explanation: ...
+    def shape(self) -> _Shape: ...
     def stats(self) -> _Stats: ...
     def verify(self) -> _Report: ...
 

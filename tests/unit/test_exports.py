@@ -16,7 +16,7 @@ import pytest
 
 import vicinal
 from vicinal import _native, exact, index, recall, report, result
-from vicinal.index import contents, searching
+from vicinal.index import contents, looking, searching
 
 PUBLIC = [name for name in vicinal.__all__ if name != "__version__"]
 
@@ -74,7 +74,7 @@ def test_knobs_are_keywords(function: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [vicinal, contents, exact, index, recall, report, result, searching]
+    "module", [vicinal, contents, exact, index, looking, recall, report, result, searching]
 )
 def test_examples_in_docstrings_run(
     module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

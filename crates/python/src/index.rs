@@ -7,8 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use vicinal_core::{Filter, Layout, Params, Run, SearchOptions};
 
-use crate::arrays::{ready, stored};
+use crate::arrays::{queries, ready, stored};
 use crate::errors::raise;
+use crate::explain;
 use crate::filter::IdSet;
 use crate::fork::Writers;
 use crate::hits::answer;
@@ -182,6 +183,37 @@ impl Index {
         let cost = Cost::search(matrix.rows, self.core.len(), &options, filter, params);
         let hits = watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, filter, &run))?;
         answer(py, hits, array.ndim() == 1).map(Some)
+    }
+
+    /// What `search` answers for one query, and the way that it went. The query is as the engine takes it.
+    #[pyo3(signature = (query, k, ef_search, plan, filter, missing, /))]
+    #[expect(clippy::too_many_arguments, reason = "mirrors the Python method")]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyUntypedArray>,
+        k: usize,
+        ef_search: usize,
+        plan: &str,
+        filter: Option<&IdSet>,
+        missing: &str,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let params = self.core.params();
+        let matrix = queries(query, params.dtype)?;
+        self.writers.check()?;
+        let run = Run::new(1);
+        let options = SearchOptions { k, ef_search, counters: true, plan: plan.parse().map_err(raise)? };
+        let missing = missing.parse().map_err(raise)?;
+        let filter = filter.map(|set| Filter { ids: &set.0, missing });
+        let cost = Cost::search(1, self.core.len(), &options, filter, params);
+        let work = || self.core.explain(matrix, &options, filter, &run);
+        explain::explanation(py, watched(py, &run, cost, 1, None, work)?)
+    }
+
+    /// All nodes and links, by place.
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let _locked = self.writers.enter()?;
+        explain::shape(py, detached(py, || self.core.shape())?)
     }
 
     /// The shape of the graph and the memory it takes, by name.

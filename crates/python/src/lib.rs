@@ -6,6 +6,7 @@
 mod arrays;
 mod errors;
 mod exact;
+mod explain;
 mod filter;
 mod fork;
 mod hits;

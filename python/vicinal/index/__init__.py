@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from vicinal import checks
 from vicinal._native import Index as NativeIndex
 from vicinal.arrays import MAX_DIM, STORED
-from vicinal.index.searching import Searching
-from vicinal.report import Report, Stats
+from vicinal.index.looking import Looking
 
 if TYPE_CHECKING:
     import os
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 LAYOUTS = ("compact", "fast", "auto")
 
 
-class Index(Searching):
+class Index(Looking):
     """An approximate-nearest-neighbour index: the HNSW graph of Malkov & Yashunin.
 
     It has no capacity to declare: it grows. Any number of threads may search while another adds.
@@ -137,11 +136,3 @@ class Index(Searching):
             A full disk, a read-only folder; `errno` tells.
         """
         self._native.save(checks.path(path))
-
-    def stats(self) -> Stats:
-        """Describe the graph: nodes per layer, degrees, bytes per vector."""
-        return Stats(count=len(self), **self._native.stats())
-
-    def verify(self) -> Report:
-        """Walk the whole graph, and check that every vector can be found."""
-        return Report(**self._native.verify())

@@ -54,7 +54,7 @@ impl Inserter<'_> {
         unsafe { self.vectors.read_query(slot, &mut query) };
         let scorer = self.vectors.scorer(&query);
         let highest = level.min(entry.level);
-        let start = descend(self.graph, &scorer, entry, highest, scratch);
+        let start = descend(self.graph, &scorer, entry, highest, scratch, &mut ());
         let coder = self.vectors.coder();
         scratch.pool.reset(self.ef_construction);
         scratch.pool.offer(start);
@@ -69,7 +69,7 @@ impl Inserter<'_> {
                 None => {
                     found.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
                     found.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
-                    search_layer(self.graph, &scorer, layer, gate, usize::MAX, scratch);
+                    search_layer(self.graph, &scorer, layer, gate, usize::MAX, scratch, &mut ());
                     scratch.visited.clear();
                 }
                 Some(coder) => {

@@ -2,6 +2,7 @@
 
 use super::gate::{Gate, Stop, WIDEN};
 use super::graph::Graph;
+use super::observe::Observer;
 use super::pool::Candidate;
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
@@ -51,30 +52,31 @@ pub struct Query<'a, A> {
 pub const INTERLEAVED: usize = 4;
 
 /// The `k` nearest of each query among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer
-/// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers of
-/// its own.
-pub fn knn_search<A: Admission>(
+/// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers and
+/// an observer of its own.
+pub fn knn_search<A: Admission, O: Observer>(
     graph: &Graph,
     vectors: &Vectors,
     queries: &[Query<'_, A>],
     slots: usize,
     lanes: &mut [Lane],
+    watching: &mut [O],
 ) {
     let mut walks: [Option<CodeWalk<'_, CodeScorer<'_>, A>>; INTERLEAVED] = [const { None }; INTERLEAVED];
-    for ((walk, query), lane) in walks.iter_mut().zip(queries).zip(lanes.iter_mut()) {
-        *walk = begin(graph, vectors, *query, slots, &mut lane.scratch);
+    for (((walk, query), lane), watch) in walks.iter_mut().zip(queries).zip(lanes.iter_mut()).zip(watching.iter_mut()) {
+        *walk = begin(graph, vectors, *query, slots, &mut lane.scratch, watch);
     }
     let mut walking = walks.iter().flatten().count();
     while walking > 0 {
-        for (walk, lane) in walks.iter_mut().zip(lanes.iter_mut()) {
-            if walk.as_mut().is_some_and(|walk| !walk.hop(&mut lane.scratch, walking == 1)) {
+        for ((walk, lane), watch) in walks.iter_mut().zip(lanes.iter_mut()).zip(watching.iter_mut()) {
+            if walk.as_mut().is_some_and(|walk| !walk.hop(&mut lane.scratch, walking == 1, watch)) {
                 walk.take().into_iter().for_each(|walk| walk.end(&mut lane.scratch));
                 walking -= 1;
             }
         }
     }
-    for (query, lane) in queries.iter().zip(lanes) {
-        finish(graph, vectors, *query, lane);
+    for ((query, lane), watch) in queries.iter().zip(lanes).zip(watching) {
+        finish(graph, vectors, *query, lane, watch);
     }
 }
 
@@ -94,6 +96,7 @@ fn begin<'a, A: Admission>(
     query: Query<'a, A>,
     slots: usize,
     scratch: &mut Scratch,
+    watch: &mut impl Observer,
 ) -> Option<CodeWalk<'a, CodeScorer<'a>, A>> {
     let Query { bytes, k, ef, admit, most, .. } = query;
     scratch.prepare(slots, graph.capacity(0));
@@ -106,11 +109,11 @@ fn begin<'a, A: Admission>(
     let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop);
     let entry = graph.entry()?;
     let scorer = vectors.scorer(bytes);
-    let start = descend(graph, &scorer, entry, 0, scratch);
+    let start = descend(graph, &scorer, entry, 0, scratch, watch);
     let Some(coder) = vectors.coder() else {
         scratch.pool.offer(start);
         scratch.visited.insert(start.slot());
-        search_layer(graph, &scorer, 0, gate, if A::EVERYONE { usize::MAX } else { most }, scratch);
+        search_layer(graph, &scorer, 0, gate, if A::EVERYONE { usize::MAX } else { most }, scratch, watch);
         scratch.visited.clear();
         return None;
     };
@@ -124,18 +127,27 @@ fn margin(vectors: &Vectors) -> usize {
 }
 
 /// Measures what was found on layer 0 from the full rows.
-fn finish<A: Admission>(graph: &Graph, vectors: &Vectors, query: Query<'_, A>, lane: &mut Lane) {
+fn finish<A: Admission>(
+    graph: &Graph,
+    vectors: &Vectors,
+    query: Query<'_, A>,
+    lane: &mut Lane,
+    watch: &mut impl Observer,
+) {
     let Query { bytes, k, visible, admit, .. } = query;
     let Lane { scratch, found } = lane;
     found.nearest.clear();
     let all_in_pool = A::EVERYONE && vectors.coder().is_none();
     let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked.candidates().iter().map(|c| c.slot()).take(k + margin(vectors));
-    candidates.clone().for_each(|slot| vectors.prefetch(slot));
-    for slot in candidates {
+    let candidates = walked.candidates().iter().take(k + margin(vectors));
+    candidates.clone().for_each(|candidate| vectors.prefetch(candidate.slot()));
+    for &candidate in candidates {
+        let slot = candidate.slot();
         // SAFETY: slots in the graph were written before they were linked.
-        found.nearest.push((measure.distance(unsafe { vectors.plane(slot) }), slot));
+        let distance = measure.distance(unsafe { vectors.plane(slot) });
+        watch.reranked(candidate, distance);
+        found.nearest.push((distance, slot));
     }
     found.nearest.sort_unstable_by_key(|&(distance, slot)| Candidate::new(distance, slot));
     found.counters = counters(scratch, found.nearest.len());

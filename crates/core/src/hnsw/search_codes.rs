@@ -8,6 +8,7 @@ use vicinal_kernels::edges::LANES;
 
 use super::gate::Gate;
 use super::graph::Graph;
+use super::observe::{End, Observer};
 use super::pool::Candidate;
 use super::row::slot_of;
 use super::scratch::Scratch;
@@ -65,7 +66,7 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
     }
 
     /// Makes a hop, `alone` or while others take turns with it; says whether there is another to make.
-    pub fn hop(&mut self, scratch: &mut Scratch, alone: bool) -> bool {
+    pub fn hop(&mut self, scratch: &mut Scratch, alone: bool, watch: &mut impl Observer) -> bool {
         // The candidate that is next unless this hop finds a nearer one. In company it pays not to ask for a row that
         // may not be wanted: what comes from memory at a time is what there is least of.
         if alone && let Some(runner_up) = scratch.frontier.peek() {
@@ -90,16 +91,21 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
         };
         self.estimates += degree as u32;
         scratch.links[..degree].iter_mut().for_each(|link| *link = slot_of(*link));
+        watch.hop(0, Candidate::new(own, self.node), bound, &scratch.links[..degree], &scratch.scores[..degree]);
         let blocks = scratch.scores.as_chunks().0.iter().zip(scratch.links.as_chunks().0);
         for ((estimates, slots), first) in blocks.zip((0..degree).step_by(LANES)) {
             scratch.frontier.add(estimates, slots, (degree - first).min(LANES), bound, scratch.visited.bits());
         }
         if self.hops == self.most {
             scratch.cut_short = true;
+            watch.end(End::Hops);
             return false;
         }
         let next = loop {
-            let Some(slot) = scratch.frontier.pop(bound, scratch.visited.bits()) else { return false };
+            let Some(slot) = scratch.frontier.pop(bound, scratch.visited.bits()) else {
+                watch.end(if bound == f32::INFINITY { End::Exhausted } else { End::Bound });
+                return false;
+            };
             if scratch.visited.insert(slot) {
                 break slot;
             }
@@ -118,7 +124,7 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
 
     /// Makes all hops, then ends.
     pub fn finish(mut self, scratch: &mut Scratch) {
-        while self.hop(scratch, true) {}
+        while self.hop(scratch, true, &mut ()) {}
         self.end(scratch);
     }
 }

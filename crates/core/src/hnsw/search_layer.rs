@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
+use super::observe::{End, Observer};
 use super::pool::Candidate;
 use super::row::slot_of;
 use super::scratch::Scratch;
@@ -18,11 +19,15 @@ pub fn search_layer<A: Admission>(
     mut gate: Gate<A>,
     most: usize,
     scratch: &mut Scratch,
+    watch: &mut impl Observer,
 ) {
     let (mut hops, mut evaluations) = (0, 0);
+    let mut end = End::Exhausted;
     while let Some(candidate) = scratch.pool.pop() {
         let found = if A::EVERYONE { &scratch.pool } else { &scratch.measured };
-        if candidate.score() > gate.bound(found) {
+        let bound = gate.bound(found);
+        if candidate.score() > bound {
+            end = End::Bound;
             break;
         }
         if !A::EVERYONE {
@@ -37,14 +42,17 @@ pub fn search_layer<A: Admission>(
         let new = scratch.visited.insert_all(&scratch.links[..degree], &mut scratch.batch);
         evaluations += new as u32;
         scorer.score(&scratch.batch[..new], &mut scratch.scores[..new]);
+        watch.hop(layer, candidate, bound, &scratch.batch[..new], &scratch.scores[..new]);
         for (&slot, &score) in scratch.batch[..new].iter().zip(&scratch.scores) {
             scratch.pool.offer(Candidate::new(score, slot));
         }
         if hops as usize == most {
             scratch.cut_short = true;
+            end = End::Hops;
             break;
         }
     }
+    watch.end(end);
     scratch.count(layer, hops, evaluations);
 }
 
@@ -56,6 +64,7 @@ pub fn descend(
     entry: EntryPoint,
     bottom: usize,
     scratch: &mut Scratch,
+    watch: &mut impl Observer,
 ) -> Candidate {
     let mut best = Candidate::new(scorer.score_one(entry.slot), entry.slot);
     scratch.count(entry.level, 0, 1);
@@ -67,6 +76,7 @@ pub fn descend(
             scratch.batch.iter_mut().zip(&scratch.links[..degree]).for_each(|(slot, &link)| *slot = slot_of(link));
             scorer.score(&scratch.batch[..degree], &mut scratch.scores[..degree]);
             evaluations += degree as u32;
+            watch.hop(layer, best, best.score(), &scratch.batch[..degree], &scratch.scores[..degree]);
             let nearest =
                 scratch.batch[..degree].iter().zip(&scratch.scores).map(|(&s, &d)| Candidate::new(d, s)).min();
             match nearest {

@@ -1,8 +1,10 @@
 //! The index: vectors, their graph and their ids, behind one door.
 
 mod add;
+mod explain;
 mod report;
 mod search;
+mod shape;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -18,7 +20,9 @@ use crate::run::Run;
 use crate::types::Params;
 use crate::vectors::Vectors;
 
+pub use explain::{Explanation, Route};
 pub use report::{Report, Stats};
+pub use shape::{Links, Shape};
 
 /// An approximate nearest-neighbour index.
 ///

@@ -9,8 +9,8 @@ use super::Index;
 use crate::error::Result;
 use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State};
 use crate::flat;
-use crate::hits;
-use crate::hnsw::{self, Found, INTERLEAVED, Lane, Query};
+use crate::hits::{self, Output};
+use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Query};
 use crate::run::Run;
 use crate::types::{Hits, Matrix, Metric, Params, Plan, PlanChoice, SearchOptions};
 use crate::vectors::check_queries;
@@ -19,11 +19,13 @@ use crate::vectors::check_queries;
 const QUERY_GRAIN: usize = 8;
 
 /// What all queries of a call are answered by.
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     options: &'a SearchOptions,
     /// The slots that the filter allows, if there is one.
     allowed: Option<&'a SlotSet>,
-    costs: Costs,
+    pub(super) costs: Costs,
+    /// Whether by comparing all that is allowed.
+    pub(super) scan: bool,
 }
 
 impl Index {
@@ -39,16 +41,25 @@ impl Index {
         let Params { dim, metric, dtype, .. } = self.params;
         check_queries(queries, dim, metric, dtype)?;
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
-        let allowed = allowed.as_deref();
+        let asked = self.ask(queries.rows, options, allowed.as_deref());
+        if asked.scan { self.scan(queries, &asked, run) } else { self.walk(queries, &asked, run) }
+    }
+
+    /// Settles how so many queries are answered.
+    pub(super) fn ask<'a>(
+        &self,
+        queries: usize,
+        options: &'a SearchOptions,
+        allowed: Option<&'a SlotSet>,
+    ) -> Asked<'a> {
         let matching = allowed.map_or(self.len(), SlotSet::len);
-        let costs = Costs::new(&self.params, self.len(), matching, queries.rows, options.ef_search.max(options.k));
-        let asked = Asked { options, allowed, costs };
+        let costs = Costs::new(&self.params, self.len(), matching, queries, options.ef_search.max(options.k));
         let scan = match options.plan {
             PlanChoice::Auto => matching == 0 || costs.favour_scan(),
             PlanChoice::Graph => matching == 0,
             PlanChoice::Scan => true,
         };
-        if scan { self.scan(queries, &asked, run) } else { self.walk(queries, &asked, run) }
+        Asked { options, allowed, costs, scan }
     }
 
     /// The true nearest neighbours of each query: every vector is visited.
@@ -57,7 +68,7 @@ impl Index {
     }
 
     /// The slots that a filter allows.
-    fn allowed(&self, filter: Filter<'_>) -> Result<Arc<SlotSet>> {
+    pub(super) fn allowed(&self, filter: Filter<'_>) -> Result<Arc<SlotSet>> {
         let changes = self.ids.changes();
         let state = State { index: self.number, changes, slots: self.slots() };
         let allowed = filter.ids.resolve(&self.ids, state, filter.missing);
@@ -71,34 +82,50 @@ impl Index {
         let outputs = hits::outputs(&mut hits)?;
         // Few queries are spread over the threads; many are interleaved on each.
         let together = queries.rows.div_ceil(run.threads_for(queries.rows)).clamp(1, INTERLEAVED);
-        let state = || PooledLanes { pool: &self.lanes, lanes: self.take_lanes() };
+        let state = || self.take_lanes();
         run.for_each(queries.rows.div_ceil(together), QUERY_GRAIN / together, state, |pooled, group| {
-            let _no_slot_vanishes = self.gate.read();
-            let slots = self.laid_out.load(Ordering::Acquire);
-            let visible = self.slots();
             let first = group * together;
             let rows: Vec<&[u8]> = (first..queries.rows.min(first + together)).map(|i| queries.row(i)).collect();
-            let lanes = &mut pooled.lanes;
-            match asked.allowed {
-                None if slots == visible => self.walk_together(&rows, Everyone, slots, visible, asked, lanes)?,
-                set => {
-                    let admit = Admitted { visible, allowed: set.map(SlotSet::words) };
-                    self.walk_together(&rows, admit, slots, visible, asked, lanes)?;
-                }
-            }
-            for (lane, output) in lanes.iter().zip(&outputs[first..]).take(rows.len()) {
-                self.check_given(&lane.found.nearest);
-                let nearest = lane.found.nearest.iter().map(|&(distance, slot)| (self.ids.id(slot), distance));
-                output.lock().write(nearest, &lane.found.counters, run)?;
-            }
-            self.undamaged()
+            self.walk_group(&rows, asked, pooled, &outputs[first..], run, &mut [(); INTERLEAVED])
         })?;
         drop(outputs);
         Ok(hits)
     }
 
-    /// Answers up to [`INTERLEAVED`] queries, each in a lane.
-    fn walk_together<A: Admission>(
+    /// Answers up to [`INTERLEAVED`] queries, each in a lane, with an output and an observer.
+    pub(super) fn walk_group<O: Observer>(
+        &self,
+        queries: &[&[u8]],
+        asked: &Asked<'_>,
+        pooled: &mut PooledLanes<'_>,
+        outputs: &[Mutex<Output<'_>>],
+        run: &Run,
+        watching: &mut [O],
+    ) -> Result<()> {
+        let _no_slot_vanishes = self.gate.read();
+        let slots = self.laid_out.load(Ordering::Acquire);
+        let visible = self.slots();
+        let lanes = &mut pooled.lanes;
+        match asked.allowed {
+            None if slots == visible => {
+                self.walk_together(queries, Everyone, slots, visible, asked, lanes, watching)?;
+            }
+            set => {
+                let admit = Admitted { visible, allowed: set.map(SlotSet::words) };
+                self.walk_together(queries, admit, slots, visible, asked, lanes, watching)?;
+            }
+        }
+        for (lane, output) in lanes.iter().zip(outputs).take(queries.len()) {
+            self.check_given(&lane.found.nearest);
+            let nearest = lane.found.nearest.iter().map(|&(distance, slot)| (self.ids.id(slot), distance));
+            output.lock().write(nearest, &lane.found.counters, run)?;
+        }
+        self.undamaged()
+    }
+
+    /// Walks for up to [`INTERLEAVED`] queries.
+    #[expect(clippy::too_many_arguments, reason = "what a group shares, and what each of it has")]
+    fn walk_together<A: Admission, O: Observer>(
         &self,
         queries: &[&[u8]],
         admit: A,
@@ -106,15 +133,16 @@ impl Index {
         visible: u32,
         asked: &Asked<'_>,
         lanes: &mut [Lane],
+        watching: &mut [O],
     ) -> Result<()> {
-        let Asked { options, allowed, costs } = asked;
+        let Asked { options, allowed, costs, .. } = asked;
         let (slots, forced) = (slots as usize, options.plan == PlanChoice::Graph);
         let ef = options.ef_search.max(options.k).min(slots.max(1));
         let k = options.k.min(slots.max(1));
         let most = if forced { usize::MAX } else { costs.most_hops() };
         let query = |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, visible, admit, most };
         let group: [Query<'_, A>; INTERLEAVED] = std::array::from_fn(query);
-        hnsw::knn_search(&self.graph, &self.vectors, &group[..queries.len()], slots, lanes);
+        hnsw::knn_search(&self.graph, &self.vectors, &group[..queries.len()], slots, lanes, watching);
         let matching = allowed.map_or(visible as usize, SlotSet::len);
         for (query, Lane { found, .. }) in queries.iter().zip(lanes) {
             found.counters.matching = matching as u64;
@@ -143,8 +171,8 @@ impl Index {
     }
 
     /// Answers by comparing all that is allowed.
-    fn scan(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
-        let Asked { options, allowed, costs } = asked;
+    pub(super) fn scan(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
+        let Asked { options, allowed, costs, .. } = asked;
         let mut hits = self.scan_slots(queries, *allowed, options.k, options.counters, run)?;
         for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
             self.vectors.check_given(*id as u32);
@@ -185,13 +213,13 @@ impl Index {
         }
     }
 
-    fn take_lanes(&self) -> [Lane; INTERLEAVED] {
-        self.lanes.lock().pop().unwrap_or_default()
+    pub(super) fn take_lanes(&self) -> PooledLanes<'_> {
+        PooledLanes { pool: &self.lanes, lanes: self.lanes.lock().pop().unwrap_or_default() }
     }
 }
 
 /// Buffers that go back to the pool.
-struct PooledLanes<'a> {
+pub(super) struct PooledLanes<'a> {
     pool: &'a Mutex<Vec<[Lane; INTERLEAVED]>>,
     lanes: [Lane; INTERLEAVED],
 }

@@ -327,6 +327,16 @@ impl Vectors {
         }
     }
 
+    /// The user's distance that a score stands for, with the rounding of the walk.
+    pub fn distance_of(&self, score: f32) -> f32 {
+        match self.metric {
+            Metric::L2 => score.max(0.0).sqrt(),
+            Metric::Cosine => (1.0 + score).max(0.0),
+            Metric::Hamming => score / self.dim as f32,
+            Metric::SqEuclidean | Metric::Ip | Metric::Jaccard => score,
+        }
+    }
+
     /// The space of the vectors.
     pub fn space(&self) -> Space {
         Space { dim: self.dim, metric: self.metric, dtype: self.dtype }

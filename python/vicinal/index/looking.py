@@ -1,0 +1,160 @@
+"""Looking into it: how an answer came about, why something is not in it, and the graph itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vicinal import checks
+from vicinal.arrays import query_rows
+from vicinal.errors import InvalidInputError
+from vicinal.explain import Explanation, WhyNot, why_not
+from vicinal.explain.route import layers_of, reranked_of
+from vicinal.graph import Graph, GraphLayer
+from vicinal.idset import IdSet, native_filter
+from vicinal.index.searching import Searching
+from vicinal.report import Report, Stats
+from vicinal.result import SearchResult
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from vicinal.index.searching import Filter
+
+
+class Looking(Searching):
+    """The methods of `Index` that tell what goes on in it."""
+
+    __slots__ = ()
+
+    def explain(
+        self,
+        q: ArrayLike,
+        k: int = 10,
+        *,
+        ef_search: int = 64,
+        filter: Filter | None = None,
+        missing: str = "raise",
+        plan: str = "auto",
+    ) -> Explanation:
+        """Search for one query, and tell the way: the same search, with the same counters.
+
+        Parameters
+        ----------
+        q : array-like, shape (dim,) or (1, dim)
+            The query.
+        k, ef_search, filter, missing, plan
+            As in `search`.
+
+        Returns
+        -------
+        Explanation
+            Per layer the entry and the hops with their distances, why the walk ended, what
+            measuring candidates again changed, and the plan. Printed, a tree.
+
+        Raises
+        ------
+        InvalidInputError
+            More than one query, and whatever `search` refuses.
+
+        Examples
+        --------
+        >>> import numpy as np, vicinal
+        >>> X = np.random.default_rng(0).random((1000, 16), dtype=np.float32)
+        >>> ix = vicinal.Index(dim=16)
+        >>> ids = ix.add(X)
+        >>> way = ix.explain(X[7], k=1, plan="graph")
+        >>> [layer.layer for layer in way.layers], way.result.ids
+        ([2, 1, 0], array([7]))
+        """
+        query = self._one(q)
+        k = checks.integer("k", k, 1, checks.MAX_K)
+        ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
+        plan, missing = checks.text("plan", plan), checks.text("missing", missing)
+        allowed = None if filter is None else native_filter(filter)
+        told = self._native.explain(query, k, ef_search, plan, allowed, missing)
+        scan, graph = told["expected"]
+        return Explanation(
+            k,
+            ef_search,
+            self._metric,
+            SearchResult(told["answer"], self._metric),
+            {"scan": scan, "graph": graph},
+            layers_of(told["route"]),
+            reranked_of(told["route"]),
+        )
+
+    def why_not(
+        self,
+        q: ArrayLike,
+        id: int,
+        k: int = 10,
+        *,
+        ef_search: int = 64,
+        filter: Filter | None = None,
+        missing: str = "raise",
+        plan: str = "auto",
+    ) -> WhyNot:
+        """Find out why a search does not answer an id, and what would find it.
+
+        What it says is checked by doing it. That takes some exact searches, and for a vector that
+        was missed some more by the graph, with rising ``ef_search``.
+
+        Parameters
+        ----------
+        q : array-like, shape (dim,) or (1, dim)
+            The query.
+        id : int
+            The vector in question.
+        k, ef_search, filter, missing, plan
+            As in `search`.
+
+        Returns
+        -------
+        WhyNot
+            The true rank and distance, the cause, and the ``ef_search`` that finds it.
+
+        Raises
+        ------
+        NotFoundError
+            The index does not hold the id.
+        InvalidInputError
+            More than one query, and whatever `search` refuses.
+
+        Examples
+        --------
+        >>> import numpy as np, vicinal
+        >>> X = np.random.default_rng(0).random((1000, 16), dtype=np.float32)
+        >>> ix = vicinal.Index(dim=16)
+        >>> ids = ix.add(X)
+        >>> ix.why_not(X[7], 7, filter=[1, 2, 3]).cause
+        'filtered out'
+        """
+        query = self._one(q)
+        number = checks.integer("id", id, 0, 2**63 - 1)
+        k = checks.integer("k", k, 1, checks.MAX_K)
+        ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
+        allowed = None if filter is None else IdSet(filter)
+        return why_not(self, query, number, k, ef_search, allowed, missing, plan)
+
+    def _one(self, q: ArrayLike) -> NDArray[Any]:
+        """The one query that is asked about, as the engine takes it."""
+        rows = query_rows(q, self.dim, self.dtype)
+        if rows.ndim == 2 and len(rows) != 1:
+            raise InvalidInputError(
+                f"one query is explained at a time, not {len(rows):,}: pass a row of them"
+            )
+        return rows.reshape(-1)
+
+    def stats(self) -> Stats:
+        """Describe the graph: nodes per layer, degrees, bytes per vector."""
+        return Stats(count=len(self), **self._native.stats())
+
+    def graph(self) -> Graph:
+        """Give all nodes and links as arrays: a copy, as of one moment."""
+        told = self._native.shape()
+        layers = [GraphLayer(*links) for links in told["layers"]]
+        return Graph(told["ids"], told["levels"], told["nodes"], layers)
+
+    def verify(self) -> Report:
+        """Walk the whole graph, and check that every vector can be found."""
+        return Report(**self._native.verify())

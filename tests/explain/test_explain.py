@@ -1,0 +1,152 @@
+"""`explain` is the search itself, told: same answer, same counters, and a way that adds up."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+import vicinal
+from support import SPACES, distances, make_rows
+from vicinal.explain.route import ENDINGS
+
+DIM, N = 24, 600
+
+
+def build(
+    rng: np.random.Generator, metric: str, dtype: str, layout: str = "compact", n: int = N
+) -> tuple[vicinal.Index, np.ndarray]:
+    rows = make_rows(rng, dtype, n, DIM)
+    ix = vicinal.Index(DIM, metric, dtype, M=4, ef_construction=30, layout=layout)
+    ix.add(rows, ids=np.arange(n) * 3 + 1, threads=1)
+    return ix, rows
+
+
+def fast(metric: str, dtype: str) -> bool:
+    return metric in ("l2", "sqeuclidean", "cosine") and dtype != "bits"
+
+
+CASES = [(m, d, "compact") for m, d in SPACES] + [(m, d, "fast") for m, d in SPACES if fast(m, d)]
+
+
+@pytest.mark.parametrize(("metric", "dtype", "layout"), CASES)
+def test_the_way_is_that_of_the_search(
+    rng: np.random.Generator, metric: str, dtype: str, layout: str
+) -> None:
+    ix, rows = build(rng, metric, dtype, layout)
+    queries = make_rows(rng, dtype, 5, DIM)
+    some = vicinal.IdSet(ix.ids()[::2])
+    for query in queries:
+        true = dict(
+            zip(ix.ids().tolist(), distances(metric, dtype, query[None], rows)[0], strict=True)
+        )
+        for allowed in (None, some):
+            how = {"ef_search": 20, "filter": allowed, "plan": "graph"}
+            way = ix.explain(query, k=5, **how)
+            asked = ix.search(query, k=5, counters=True, **how)
+            assert way.result.ids.tolist() == asked.ids.tolist()
+            assert way.result.distances.tolist() == asked.distances.tolist()
+            check_counters(way, asked.counters, layout)
+            check_way(way, true, tolerance=0.03 if dtype == "f32" else 1e-3)
+
+
+def check_counters(way: vicinal.Explanation, counters: vicinal.Counters, layout: str) -> None:
+    for name in ("distance_evaluations", "hops", "reranked", "estimates", "matching", "plan"):
+        assert getattr(way.counters, name) == getattr(counters, name), name
+    assert [len(layer.hops) for layer in way.layers] == counters.hops_per_layer[::-1].tolist()
+    assert len(way.reranked) == counters.reranked
+    for layer in way.layers:
+        seen = sum(len(hop.seen_ids) for hop in layer.hops)
+        entry = int(layer.layer == way.layers[0].layer)
+        coded = layer.layer == 0 and layout == "fast"
+        measured = len(layer.hops) if coded else seen
+        assert counters.evaluations_per_layer[layer.layer] == measured + entry
+        if coded:
+            assert seen == counters.estimates
+
+
+def check_way(way: vicinal.Explanation, true: dict[int, float], tolerance: float) -> None:
+    scale = max(abs(d) for d in true.values())
+    for layer in way.layers:
+        for hop in layer.hops:
+            assert hop.distance == pytest.approx(true[hop.id], abs=tolerance * scale)
+        if layer.layer > 0:
+            steps = [hop.distance for hop in layer.hops]
+            assert steps == sorted(steps, reverse=True)
+            assert layer.hops[-1].seen_distances.min(initial=np.inf) >= steps[-1]
+            for hop, following in zip(layer.hops, layer.hops[1:], strict=False):
+                assert hop.seen_distances.min() == following.distance
+                assert following.id in hop.seen_ids
+    ends = [layer.hops[-1].id for layer in way.layers[:-1]]
+    assert ends == [layer.entry for layer in way.layers[1:]]
+    for candidate in way.reranked:
+        assert candidate.after == pytest.approx(true[candidate.id], rel=1e-5, abs=1e-6)
+    by_place = sorted(way.reranked, key=lambda c: c.became)
+    assert [c.after for c in by_place] == sorted(c.after for c in way.reranked)
+    assert {c.id for c in way.reranked} <= set(way.visited.tolist())
+
+
+def test_it_is_told_in_three_ways(rng: np.random.Generator) -> None:
+    ix, rows = build(rng, "l2", "f32")
+    way = ix.explain(rows[3], k=4, plan="graph")
+    told = json.loads(json.dumps(way.to_dict(), allow_nan=False))
+    assert told["ids"] == way.result.ids.tolist()
+    assert [layer["layer"] for layer in told["layers"]] == [layer.layer for layer in way.layers]
+    assert told["layers"][-1]["hops"][0]["bound"] is None
+    text = str(way)
+    assert text.splitlines()[0].startswith("the 4 nearest by l2, ef_search=64: ")
+    assert "layer 0: " in text
+    assert f"end: {ENDINGS[way.layers[-1].ended]}" in text
+    rich = pytest.importorskip("rich.console")
+    console = rich.Console(width=200, record=True, file=io.StringIO())
+    console.print(way)
+    drawn = console.export_text()
+    assert f"found {way.result.counts}" in drawn
+    assert "layer 0" in drawn
+
+
+def test_a_scan_has_no_way_and_says_so(rng: np.random.Generator) -> None:
+    ix, rows = build(rng, "l2", "f32")
+    way = ix.explain(rows[3], k=4)
+    assert way.counters.plan == "scan"
+    assert way.expected["scan"] <= way.expected["graph"]
+    assert way.layers == ()
+    assert len(way.visited) == 0
+    assert way.result.ids.tolist() == ix.search(rows[3], k=4, exact=True).ids.tolist()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_few_points(rng: np.random.Generator, n: int) -> None:
+    rows = make_rows(rng, "f32", n + 1, DIM)
+    ix = vicinal.Index(DIM)
+    ix.add(rows[:n])
+    way = ix.explain(rows[n], plan="graph")
+    assert way.result.counts == n
+    assert "found" in str(way)
+    assert (len(ix.graph().layers) > 0) == (n > 0)
+
+
+def test_more_than_one_query_is_refused(rng: np.random.Generator) -> None:
+    ix, rows = build(rng, "l2", "f32")
+    with pytest.raises(vicinal.InvalidInputError, match="one query is explained at a time, not 2"):
+        ix.explain(rows[:2])
+    assert ix.explain(rows[:1]).result.ids.shape == (10,)
+
+
+def test_the_graph_in_bulk(rng: np.random.Generator) -> None:
+    ix, rows = build(rng, "l2", "f32")
+    ix.add(rows[:7])  # copies hang on their nodes
+    graph, stats = ix.graph(), ix.stats()
+    assert graph.ids.tolist() == ix.ids().tolist()
+    assert graph.nodes.tolist() == [*range(N), *range(7)]
+    assert [len(layer.nodes) for layer in graph.layers] == stats.nodes_per_layer.tolist()
+    for number, layer in enumerate(graph.layers):
+        degrees = np.diff(layer.offsets.astype(np.int64))
+        counted = np.bincount(degrees, minlength=len(stats.degree_histogram[number]))
+        assert counted.tolist() == stats.degree_histogram[number].tolist()
+        assert np.isin(layer.neighbors, layer.nodes).all()
+        assert (graph.levels[layer.nodes] >= number).all()
+    top = graph.layers[-1].nodes
+    assert stats.entry_point in graph.ids[top]
