@@ -10,10 +10,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vicinal.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 HEAD = """\
@@ -26,7 +30,14 @@ HEAD = """\
 
 def commands() -> list[str]:
     """The names of the commands, in the order in which the help lists them."""
-    return list(typer.main.get_command(app).commands)
+    return list(_names(typer.main.get_command(app)))
+
+
+def _names(group: Any) -> Iterator[str]:
+    for name, command in group.commands.items():
+        yield name
+        if hasattr(command, "commands"):
+            yield from (f"{name} {inner}" for inner in _names(command))
 
 
 def help_of(*words: str) -> str:
@@ -45,7 +56,9 @@ def help_of(*words: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = [HEAD, f"```text\n{help_of()}\n```\n"]
-    parts += [f"## vicinal {name}\n\n```text\n{help_of(name)}\n```\n" for name in commands()]
+    parts += [
+        f"## vicinal {name}\n\n```text\n{help_of(*name.split())}\n```\n" for name in commands()
+    ]
     return "\n".join(parts)
 
 

@@ -18,6 +18,16 @@ import vicinal as library
 from vicinal.cli import outcome
 
 COMMANDS = ("build", "search", "recall", "tune", "info", "verify", "bench", "demo")
+DB_COMMANDS = (
+    *("db create", "db load", "db search", "db text", "db get", "db export", "db snapshot"),
+    *("db restore", "db verify", "db stats", "db compact"),
+)
+
+
+def test_db_alone_lists_its_commands(vicinal):
+    said = vicinal("db")
+    assert (said.status, said.out) == (0, vicinal("db", "--help").out)
+    assert all(f"\n  {name.split()[1]} " in said.out for name in DB_COMMANDS)
 
 
 def test_help_is_a_page_of_a_manual(vicinal):
@@ -29,18 +39,18 @@ def test_help_is_a_page_of_a_manual(vicinal):
     assert vicinal().out == said.out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS + DB_COMMANDS)
 def test_every_command_explains_itself_and_speaks_json(vicinal, command):
-    said = vicinal(command, "--help")
+    said = vicinal(*command.split(), "--help")
     assert said.status == 0
     assert said.out.startswith(f"Usage: vicinal {command} ")
     assert "--json" in said.out
     assert "Example" in said.out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS + DB_COMMANDS)
 def test_examples_stand_a_line_each(shell, command):
-    said = shell(command, "--help").stdout
+    said = shell(*command.split(), "--help").stdout
     examples = said.partition("Example")[2].splitlines()[1:]
     assert examples
     assert all(line.startswith("    vicinal ") for line in examples), said

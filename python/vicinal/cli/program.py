@@ -8,6 +8,7 @@ from typer.core import TyperCommand
 
 from vicinal.bench import command as comparison
 from vicinal.cli import build, demo, examine, recall, search, tune
+from vicinal.cli.db import group
 from vicinal.cli.outcome import Status, command, fail, print_json, say
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 MANUAL = """\
 Find nearest neighbours among vectors: build an index of a file, search it, and see how good the
-answers are.
+answers are; or keep records with payloads and text in a database (`vicinal db`).
 
 DATA and QUERIES are files of vectors, one a row: .npy, .npz, .fvecs, .bvecs, .ivecs, .hdf5 (as
 ann-benchmarks lays it out, or any), .parquet, .arrow, .feather. An INDEX is one file, best named
@@ -58,7 +59,7 @@ Exit status:
   2    bad usage or bad input: options, NaN in a vector, a wrong dimension
   3    files, disk or memory: missing, damaged, not an index, no room
   4    a bug in Vicinal
-  130  interrupted by Ctrl-C; nothing was written
+  130  interrupted by Ctrl-C; nothing was written, but for what `db load` says
 
 \b
 Environment:
@@ -94,6 +95,18 @@ for name, function, summary, examples in (
     ("demo", demo.demo, "Find a coffee shop among a million.", demo.EXAMPLES),
 ):
     app.command(name, cls=Page, short_help=summary, epilog=examples)(command(function))
+
+
+db = typer.Typer(help=group.MANUAL, epilog=group.MORE, rich_markup_mode=None)
+for name, function, summary, examples in group.COMMANDS:
+    db.command(name, cls=Page, short_help=summary, epilog=examples)(command(function))
+app.add_typer(db, name="db", short_help=group.SUMMARY)
+
+
+@db.callback(invoke_without_command=True)
+def _begin_db(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def _version(asked: bool) -> None:

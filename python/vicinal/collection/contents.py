@@ -11,6 +11,7 @@ from vicinal.collection import accept, stream
 from vicinal.collection.answers import Page
 from vicinal.collection.ask import Ask
 from vicinal.collection.declared import Declared
+from vicinal.collection.exported import Exporter
 from vicinal.collection.shelf import Shelf
 from vicinal.collection.shelf import payload as payload_of
 from vicinal.collection.space import Space
@@ -89,9 +90,9 @@ class Contents:
             Names, none twice. Strings are kept as they are, byte for byte, up to 1,024 bytes; "1"
             and 1 are two ids. Instead of all three: a table of pyarrow, pandas or polars, a reader
             of record batches, or the path of a Parquet file, with a column "id", one for each
-            vector ("vector" where there is one) and the payload in the others. It is read and
-            written in pieces of 50,000 rows, each of them all or nothing; `Database.transaction`
-            around makes one of them.
+            vector ("vector" where there is one; null for a record that has none) and the payload
+            in the others; or what `export` gave. It is read and written in pieces of 50,000 rows,
+            each of them all or nothing; `Database.transaction` around makes one of them.
         vectors : array-like, shape (n, dim), or dict of str to array-like
             As `Index.add` takes them; of a collection with several, by name. A record without a
             vector of some name is not found by searches over that name.
@@ -117,7 +118,7 @@ class Contents:
         if stream.is_table(ids):
             if vectors is not None or payloads is not None:
                 raise InvalidInputError("upsert: a table has vectors and payloads in its columns")
-            return stream.write(ids, self.spec.vectors, self.upsert)
+            return stream.write(ids, self.spec.vectors, self.upsert, self._store.writing)
         batch = accept.batch(ids, vectors, payloads, self.spec.vectors)
         with self._store.writing() as connection:
             self._put(connection, batch)
@@ -276,6 +277,34 @@ class Contents:
                 for slot, row in found
             ]
         return Page(records, found[-1][0] if len(found) == limit else None)
+
+    def export(self, *, filter: Any = None) -> Any:
+        """Give records as record batches, all of one state, whatever is written meanwhile.
+
+        `upsert` takes them back without any loss, into this collection or another of the same
+        vectors; so it does a Parquet file that they were written to.
+
+        Parameters
+        ----------
+        filter : Expr or dict, optional
+            Only those it holds for.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+            Columns: "id"; "kind", where ids are not all strings or all integers, which then are
+            strings with "str", "int" or "uuid" there; one for each vector, null where a record has
+            none, bf16 as float32, bits packed; and "payload", as JSON text.
+
+        Raises
+        ------
+        CorruptionError
+            While it is read: a record that is not what was written.
+        MissingExtraError
+            pyarrow is not installed.
+        """
+        exporter = Exporter(self._store, self._table, self._shelf, self.spec.vectors)
+        return exporter.reader(*_sql(self._parsed(filter)))
 
     def count(self, *, filter: Any = None) -> int:
         """Count the records, or those that a filter holds for.

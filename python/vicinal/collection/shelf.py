@@ -79,6 +79,13 @@ class Shelf:
             )
         return row
 
+    def damaged_vector(self, name: str, row: Row) -> CorruptionError:
+        """The error for a vector that is not what was written."""
+        return CorruptionError(
+            f"collection {self._name!r}: the vector {name!r} of record {to_id(row.key)!r} is not "
+            f"what was written; {SEE}"
+        )
+
     def record(self, connection: apsw.Connection, row: Row, *, vectors: bool) -> Record:
         """A row as users see it."""
         held = {}
@@ -96,10 +103,7 @@ class Shelf:
             width = row_width(spec.dim, spec.dtype) * kind.itemsize
             _, plain, damaged = self._table.vectors(connection, name, [row.slot], width)
             if damaged:
-                raise CorruptionError(
-                    f"collection {self._name!r}: the vector {name!r} of record "
-                    f"{to_id(row.key)!r} is not what was written; {SEE}"
-                )
+                raise self.damaged_vector(name, row)
             if len(plain):
                 held[name] = plain[0].view(kind)
         return held

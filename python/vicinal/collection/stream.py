@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vicinal.collection.exported import ids_of, layout_of, payloads_of
 from vicinal.errors import (
     CorruptionError,
     FileMissingError,
@@ -13,9 +14,11 @@ from vicinal.errors import (
     MissingExtraError,
     VicinalError,
 )
+from vicinal.records.rows import refuse_duplicates, to_id, to_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from contextlib import AbstractContextManager
 
 #: Rows that are written in one transaction.
 PIECE = 50_000
@@ -35,7 +38,8 @@ def is_table(source: Any) -> bool:
 def write(
     source: Any,
     vectors: Collection[str],
-    upsert: Callable[[Any, dict[str, Any] | None, list[dict[str, Any]] | None], int],
+    upsert: Callable[[Any, dict[str, Any] | None, list[Any] | None], int],
+    together: Callable[[], AbstractContextManager[object]],
 ) -> int:
     """Hand a table piece by piece to ``upsert``, and count what it wrote.
 
@@ -45,26 +49,58 @@ def write(
     vectors : collection of str
         Names of the columns that hold vectors; ids are in "id", all others are payload.
     upsert : callable
-        Takes ids, vectors by name and payloads; all of a piece or nothing is written.
+        Takes ids, vectors by name and payloads.
+    together : callable
+        Makes the upserts of a block one: all of a piece or nothing is written.
     """
     written = 0
     try:
         for piece in _pieces(source):
-            names = piece.column_names
-            if ID not in names:
-                raise InvalidInputError(
-                    f"the table has no column {ID!r} for the ids; it has {', '.join(names)}"
-                )
-            rest = [name for name in names if name != ID and name not in vectors]
-            found = {name: piece.column(name) for name in names if name in vectors}
-            payloads = piece.select(rest).to_pylist() if rest else None
-            written += upsert(piece.column(ID), found if vectors else None, payloads)
+            ids, found, payloads = _columns(piece, vectors)
+            if not any(column.null_count for column in found.values()):
+                written += upsert(ids, found if vectors else None, payloads)
+                continue
+            keys = to_keys(ids)
+            refuse_duplicates(keys)  # which could hide in two parts
+            with together():
+                for present, rows in _by_vectors(found):
+                    given = {name: found[name].take(rows) for name in present}
+                    chosen = [to_id(keys[row]) for row in rows]
+                    upsert(chosen, given, payloads and [payloads[row] for row in rows])
+            written += len(keys)
     except VicinalError as error:
         if written:
             told = f"{error} (in what comes after {written:,} rows, which are written and stay)"
             error.args = (told, *error.args[1:])
         raise
     return written
+
+
+def _columns(piece: Any, vectors: Collection[str]) -> tuple[Any, dict[str, Any], list[Any] | None]:
+    """The ids, vectors by name, and payloads of a piece of a table."""
+    names = piece.column_names
+    if layout := layout_of(piece.schema):
+        own = (layout.id, layout.payload, layout.kind)
+        found = {name: piece.column(name) for name in names if name not in own}
+        return ids_of(layout, piece), found, payloads_of(layout, piece)
+    if ID not in names:
+        raise InvalidInputError(
+            f"the table has no column {ID!r} for the ids; it has {', '.join(names)}"
+        )
+    rest = [name for name in names if name != ID and name not in vectors]
+    found = {name: piece.column(name) for name in names if name in vectors}
+    return piece.column(ID), found, piece.select(rest).to_pylist() if rest else None
+
+
+def _by_vectors(found: dict[str, Any]) -> Iterator[tuple[list[str], list[int]]]:
+    """The rows that have the same of these vectors, and their names."""
+    groups: dict[tuple[bool, ...], list[int]] = {}
+    for row, has in enumerate(
+        zip(*(c.is_valid().to_pylist() for c in found.values()), strict=True)
+    ):
+        groups.setdefault(has, []).append(row)
+    for has, rows in groups.items():
+        yield [name for name, there in zip(found, has, strict=True) if there], rows
 
 
 def _pieces(source: Any) -> Iterator[Any]:

@@ -162,6 +162,11 @@ class Table:
         found = connection.execute(f"SELECT count(*) FROM {self.records} AS r WHERE {where}", bound)
         return int(found.get)
 
+    def kinds(self, connection: apsw.Connection) -> set[str]:
+        """What SQLite calls the kinds of the ids that there are."""
+        found = connection.execute(f"SELECT DISTINCT typeof(id) FROM {self.records}")
+        return {kind for (kind,) in found}
+
     def slots_of(self, connection: apsw.Connection, keys: Sequence[Key]) -> list[int | None]:
         """The slots of these ids, None for those that are not there."""
         command = f"SELECT slot FROM {self.records} WHERE id = ?"

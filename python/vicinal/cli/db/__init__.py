@@ -1,0 +1,1 @@
+"""``vicinal db``: collections of records in a folder, from a shell."""
