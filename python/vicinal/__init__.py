@@ -51,6 +51,7 @@ from vicinal.idset import IdSet
 from vicinal.index import Index
 from vicinal.recall import RecallReport
 from vicinal.records.verify import Damage, Verdict
+from vicinal.relations import JoinResult, KnnGraph, Neighbours, RadiusResult
 from vicinal.report import Report, Stats
 from vicinal.result import Counters, SearchResult
 from vicinal.tune import CurvePoint, TuneReport
@@ -80,12 +81,16 @@ __all__ = [
     "InternalError",
     "InvalidInputError",
     "InvalidTypeError",
+    "JoinResult",
+    "KnnGraph",
     "LockedError",
     "MissingExtraError",
+    "Neighbours",
     "NotFoundError",
     "OutOfMemoryError",
     "Page",
     "PoisonedError",
+    "RadiusResult",
     "ReadOnlyError",
     "RecallReport",
     "Record",

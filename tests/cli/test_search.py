@@ -32,6 +32,29 @@ def test_ef_search_is_the_engines(vicinal, data, index, queries):
     np.testing.assert_array_equal([row["ids"] for row in said.json["results"]], expected.ids)
 
 
+def test_a_filter_comes_from_a_file(vicinal, data, index, vectors, queries):
+    mask = np.arange(len(vectors)) % 3 == 0
+    ids = np.flatnonzero(mask)
+    np.save(data / "mask.npy", mask)
+    np.save(data / "ids.npy", ids)
+    (data / "ids.txt").write_text("\n".join(map(str, ids)))
+    (data / "ids.roaring").write_bytes(library.IdSet(ids).serialize())
+    expected = library.Index.open(index).search(queries, 5, filter=ids)
+    for name in ("mask.npy", "ids.npy", "ids.txt", "ids.roaring"):
+        words = ("search", index, data / "queries.npy", "-k", 5, "--filter-ids", data / name)
+        said = vicinal(*words, "--json")
+        assert (said.status, said.err) == (0, "")
+        np.testing.assert_array_equal([row["ids"] for row in said.json["results"]], expected.ids)
+    for name, text in (("missing.npy", "missing.npy"), ("queries.npy", "queries.npy: ")):
+        said = vicinal("search", index, data / "queries.npy", "--filter-ids", data / name)
+        assert said.status != 0
+        assert text in said.err
+    (data / "bad.txt").write_text("1 two")
+    said = vicinal("search", index, data / "queries.npy", "--filter-ids", data / "bad.txt")
+    assert said.status != 0
+    assert "bad.txt" in said.err
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".jsonl"])
 def test_a_file_keeps_all_answers(vicinal, data, index, truth, suffix):
     file = data / f"hits{suffix}"

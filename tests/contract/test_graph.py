@@ -104,7 +104,7 @@ def test_threads_build_as_good_a_graph_as_one(rng: np.random.Generator) -> None:
     for threads in (1, 4):
         index = vicinal.Index(32, ef_construction=100)
         index.add(X, threads=threads)
-        found[threads] = recall(index.search(Q, 10, ef_search=40).ids, truth, 10)
+        found[threads] = recall(index.search(Q, 10, ef_search=40, plan="graph").ids, truth, 10)
     assert found[4] > found[1] - 0.01
 
 
@@ -115,7 +115,9 @@ def test_many_small_adds_build_as_good_a_graph_as_one(rng: np.random.Generator) 
     whole.add(X)
     for start in range(0, 2000, 100):
         grown.add(X[start : start + 100])
-    good, other = (recall(ix.search(Q, 10, ef_search=30).ids, truth, 10) for ix in (whole, grown))
+    good, other = (
+        recall(ix.search(Q, 10, ef_search=30, plan="graph").ids, truth, 10) for ix in (whole, grown)
+    )
     assert other > good - 0.01
 
 
@@ -130,12 +132,12 @@ def test_equal_vectors_hide_no_other(rng: np.random.Generator, metric: str, thre
     report = index.verify()
     assert report.ok
     assert report.duplicates == 499
-    copies = index.search(others[0] * 1.5, 400, ef_search=400)
+    copies = index.search(others[0] * 1.5, 400, ef_search=400, plan="graph")
     assert copies.counts == 400
     if metric == "l2":
         assert (copies.distances == 0).all()
         assert len(set(copies.ids.tolist())) == 400
-        found = index.search(others, 1, ef_search=100)
+        found = index.search(others, 1, ef_search=100, plan="graph")
         assert (found.ids[:, 0] == np.arange(2000)).mean() > 0.999
 
 

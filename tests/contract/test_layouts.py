@@ -37,7 +37,7 @@ def test_any_metric_and_dtype_finds_the_nearest(
         X = np.clip(X, -120, 120)
     index = vicinal.Index(40, metric, dtype, layout=layout)
     index.add(X[:2_900])
-    found = index.search(X[2_900:], k=10, ef_search=100)
+    found = index.search(X[2_900:], k=10, ef_search=100, plan="graph")
     truth = index.search(X[2_900:], k=10, exact=True)
     assert recall(found, truth) >= 0.97
     same = found.ids == truth.ids
@@ -54,7 +54,7 @@ def test_fast_rows_have_any_dimension_and_any_number_of_links(
     index = vicinal.Index(dim, M=M, layout="fast")
     index.add(X)
     assert index.verify().ok
-    found = index.search(X, k=1, ef_search=200)
+    found = index.search(X, k=1, ef_search=200, plan="graph")
     assert np.mean(found.distances[:, 0] == 0) >= 0.95
 
 
@@ -64,7 +64,7 @@ def test_fast_needs_fewer_distances(rng: np.random.Generator) -> None:
     for layout in LAYOUTS:
         index = vicinal.Index(64, layout=layout)
         index.add(X[100:])
-        found = index.search(X[:100], k=10, ef_search=48, counters=True)
+        found = index.search(X[:100], k=10, ef_search=48, counters=True, plan="graph")
         assert recall(found, index.search(X[:100], k=10, exact=True)) >= 0.95
         assert found.counters is not None
         spent[layout] = float(np.mean(found.counters.evaluations_per_layer[:, 0]))
@@ -92,7 +92,7 @@ def test_a_fast_index_comes_back_from_its_file(
     index.save(tmp_path / "a.vicinal")
     back = vicinal.Index.open(tmp_path / "a.vicinal", mmap=mmap)
     assert back.layout == "fast"
-    ours, theirs = (ix.search(X[:50], k=10, counters=True) for ix in (index, back))
+    ours, theirs = (ix.search(X[:50], k=10, counters=True, plan="graph") for ix in (index, back))
     assert np.array_equal(ours.ids, theirs.ids)
     assert ours.counters is not None
     assert theirs.counters is not None
@@ -111,10 +111,12 @@ def test_a_query_is_answered_alike_in_whatever_company(
     index = vicinal.Index(32, layout=layout)
     index.add(X)
     Q = clustered(rng, 23, 32)
-    alone = [index.search(q, k=5, ef_search=20, counters=True) for q in Q]
+    alone = [index.search(q, k=5, ef_search=20, counters=True, plan="graph") for q in Q]
     for size in (2, 3, 4, 5, 8, 23):
         for threads in (1, 3):
-            found = index.search(Q[:size], k=5, ef_search=20, counters=True, threads=threads)
+            found = index.search(
+                Q[:size], k=5, ef_search=20, counters=True, plan="graph", threads=threads
+            )
             assert found.counters is not None
             for i in range(size):
                 one = alone[i].counters
@@ -131,7 +133,7 @@ def test_data_that_drifts_is_found_as_well(rng: np.random.Generator) -> None:
     for step in range(6):
         index.add(clustered(rng, 1_000, 64) * (1 + step) + 100 * step)
     Q = clustered(rng, 100, 64) * 6 + 500
-    found = index.search(Q, k=10, ef_search=100)
+    found = index.search(Q, k=10, ef_search=100, plan="graph")
     assert recall(found, index.search(Q, k=10, exact=True)) >= 0.95
 
 

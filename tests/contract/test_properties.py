@@ -82,8 +82,8 @@ class Dictionary(RuleBasedStateMachine):
         nearest = np.sort(truth)[:k]
         by_id = dict(zip(self.model, truth, strict=True))
         # A list as long as the index leaves nobody out, if everyone is reachable.
-        for exact in (True, False):
-            found = self.index.search(query, k, ef_search=1000, exact=exact)
+        for plan in ("scan", "graph", "auto"):
+            found = self.index.search(query, k, ef_search=1000, plan=plan)
             assert found.counts == min(k, len(self.model))
             ids, measured = found.ids[: found.counts], found.distances[: found.counts]
             assert_allclose(measured, nearest, rtol=1e-5, atol=1e-6)

@@ -22,7 +22,10 @@ def test_recall_goes_to_one_with_ef_search(
     index = vicinal.Index(DIM, metric, dtype, M=12, ef_construction=80)
     index.add(X, threads=1)
     truth = distances(metric, dtype, Q, X)
-    reached = [recall(index.search(Q, K, ef_search=ef).ids, truth, K) for ef in (10, 40, 160, N)]
+    reached = [
+        recall(index.search(Q, K, ef_search=ef, plan="graph").ids, truth, K)
+        for ef in (10, 40, 160, N)
+    ]
     assert reached == sorted(reached)
     assert reached[2] > 0.98
     assert reached[3] == 1.0
@@ -46,7 +49,9 @@ def test_every_vector_finds_itself(rng: np.random.Generator, metric: str, dtype:
     X = make_rows(rng, dtype, 800, DIM)
     index = vicinal.Index(DIM, metric, dtype)
     index.add(X)
-    found = index.search(X.astype(np.float32) if dtype != "bits" else X, 1, ef_search=100)
+    found = index.search(
+        X.astype(np.float32) if dtype != "bits" else X, 1, ef_search=100, plan="graph"
+    )
     truth = distances(metric, dtype, X, X)
     assert recall(found.ids, truth, 1) > 0.99
 
@@ -73,7 +78,10 @@ def test_one_query_gets_results_of_one_dimension(rng: np.random.Generator) -> No
     X = make_rows(rng, "f32", 100, DIM)
     index = vicinal.Index(DIM)
     index.add(X)
-    one, many = index.search(X[3], 5, counters=True), index.search(X[3:4], 5, counters=True)
+    one, many = (
+        index.search(X[3], 5, counters=True, plan="graph"),
+        index.search(X[3:4], 5, counters=True, plan="graph"),
+    )
     assert one.ids.shape == one.distances.shape == (5,)
     assert many.ids.shape == many.distances.shape == (1, 5)
     assert one.counts == 5
@@ -146,7 +154,10 @@ def test_ef_search_below_k_is_raised_to_k(rng: np.random.Generator) -> None:
     X = make_rows(rng, "f32", 300, DIM)
     index = vicinal.Index(DIM)
     index.add(X)
-    low, same = index.search(X[:9], 50, ef_search=1), index.search(X[:9], 50, ef_search=50)
+    low, same = (
+        index.search(X[:9], 50, ef_search=1, plan="graph"),
+        index.search(X[:9], 50, ef_search=50, plan="graph"),
+    )
     assert_array_equal(low.ids, same.ids)
     assert_array_equal(low.counts, 50)
 

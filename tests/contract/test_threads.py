@@ -51,7 +51,7 @@ def test_searches_during_adds_see_only_whole_vectors(rng: np.random.Generator, d
             done.set()
         assert all(searcher.result() >= 3 for searcher in searchers)
     assert index.verify().ok
-    assert recall(index.search(Q, 10, ef_search=200).ids, truth, 10) > 0.98
+    assert recall(index.search(Q, 10, ef_search=200, plan="graph").ids, truth, 10) > 0.98
 
 
 def test_adds_of_several_threads_all_arrive(rng: np.random.Generator) -> None:
@@ -93,7 +93,7 @@ def test_python_goes_on_during_a_call(rng: np.random.Generator, tmp_path: Path, 
         index.add(X)
     calls: dict[str, Callable[[], object]] = {
         "add": lambda: index.add(X),
-        "search": lambda: index.search(X, 100, ef_search=200),
+        "search": lambda: index.search(X, 100, ef_search=200, plan="graph"),
         "exact": lambda: index.search(X, exact=True),
         "knn": lambda: vicinal.knn(X, X),
         "recall": lambda: index.measure_recall(X, ef_search=100),

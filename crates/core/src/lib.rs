@@ -21,7 +21,7 @@ pub mod vectors;
 pub use error::{Error, Result};
 pub use filter::{Filter, IdSet};
 pub use flat::knn;
-pub use index::{Explanation, Index, Links, Report, Route, Shape, Stats};
+pub use index::{Explanation, Index, Links, Ragged, Report, Route, Shape, Stats};
 pub use run::Run;
 pub use types::{
     Counters, Dtype, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric,

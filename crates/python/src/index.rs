@@ -17,6 +17,9 @@ use crate::isa;
 use crate::report;
 use crate::wait::{Cost, detached, watched};
 
+/// Ids, distances and offsets.
+type Ragged<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>, Bound<'py, PyArray1<i64>>);
+
 /// The engine's index. Any number of threads may search while others add.
 #[pyclass(frozen, module = "vicinal._native")]
 pub struct Index {
@@ -214,6 +217,52 @@ impl Index {
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let _locked = self.writers.enter()?;
         explain::shape(py, detached(py, || self.core.shape())?)
+    }
+
+    /// `(ids, distances, offsets)` of all within the radius. The query is as the engine takes it.
+    #[pyo3(signature = (query, radius, limit, threads, filter, missing, /))]
+    #[expect(clippy::too_many_arguments, reason = "mirrors the Python method")]
+    fn search_radius<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyUntypedArray>,
+        radius: f64,
+        limit: Option<usize>,
+        threads: usize,
+        filter: Option<&IdSet>,
+        missing: &str,
+    ) -> PyResult<Ragged<'py>> {
+        let params = self.core.params();
+        let matrix = queries(query, params.dtype)?;
+        self.writers.check()?;
+        let missing = missing.parse().map_err(raise)?;
+        let filter = filter.map(|set| Filter { ids: &set.0, missing });
+        let run = Run::new(threads);
+        let cost = Cost::scan(matrix.rows, self.core.len(), params.dim);
+        let work = || self.core.search_radius(matrix, radius, limit, filter, &run);
+        let found = watched(py, &run, cost, matrix.rows, None, work)?;
+        let (ids, distances) = (PyArray1::from_vec(py, found.ids), PyArray1::from_vec(py, found.distances));
+        Ok((ids, distances, PyArray1::from_vec(py, found.offsets)))
+    }
+
+    /// The distance of each id from one query, which is as the engine takes it.
+    #[pyo3(signature = (query, ids, /))]
+    fn distances<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyUntypedArray>,
+        ids: PyReadonlyArray1<'_, i64>,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        self.writers.check()?;
+        let (matrix, ids) = (queries(query, self.core.params().dtype)?, ids.as_slice()?);
+        Ok(PyArray1::from_vec(py, detached(py, || self.core.distances(matrix, ids))?))
+    }
+
+    /// The ids that an id links to on a layer.
+    #[pyo3(signature = (number, layer, /))]
+    fn neighbors_of<'py>(&self, py: Python<'py>, number: i64, layer: usize) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        self.writers.check()?;
+        Ok(PyArray1::from_vec(py, detached(py, || self.core.neighbors_of(number, layer))?))
     }
 
     /// The shape of the graph and the memory it takes, by name.

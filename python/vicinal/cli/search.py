@@ -20,7 +20,7 @@ from vicinal.cli.options import (
 )
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
-from vicinal.errors import InvalidInputError
+from vicinal.errors import FileMissingError, InvalidInputError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vicinal import Index
+    from vicinal import IdSet, Index
 
 # Queries answered by one call: enough for all threads, few enough for a bar that moves.
 BATCH = 4096
@@ -40,6 +40,7 @@ EXAMPLES = """\b
 Examples:
   vicinal search vectors.vicinal queries.npy
   vicinal search vectors.vicinal queries.npy -k 100 --ef-search 300 -o hits.npz
+  vicinal search vectors.vicinal queries.npy --filter-ids in_stock.npy
   vicinal search vectors.vicinal queries.npy --exact --json | jq '.results[0].ids'
 """
 
@@ -57,6 +58,15 @@ def search(
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with every vector: the true neighbours.")
     ] = False,
+    filter_ids: Annotated[
+        Path | None,
+        typer.Option(
+            "--filter-ids",
+            metavar="FILE",
+            help="Find only these: .npy of ids or of bools (mask[id]), .txt with an id a line, or "
+            "a serialized roaring bitmap.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -85,10 +95,11 @@ def search(
             raise InvalidInputError(f"{output}: answers are kept as .npz or .jsonl, name one")
         check_output(output, force)
     opened = Index.open(index, mmap=mmap)
+    allowed = None if filter_ids is None else _read_filter(filter_ids)
     asked = open_vectors(queries, column, role="queries").array()
 
     began = time.perf_counter()
-    found = _answers(opened, asked, k, ef_search, exact, threads)
+    found = _answers(opened, asked, k, ef_search, exact, threads, allowed)
     seconds = time.perf_counter() - began
 
     if output is not None:
@@ -122,8 +133,34 @@ def search(
     )
 
 
+def _read_filter(path: Path) -> "IdSet":
+    import numpy as np
+
+    from vicinal import IdSet
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        kind = FileMissingError if isinstance(error, FileNotFoundError) else StorageError
+        raise kind(f"{path}: {error.strerror}", error.errno, str(path)) from error
+    try:
+        if path.suffix == ".npy":
+            return IdSet(np.load(path, allow_pickle=False))
+        if path.suffix == ".txt":
+            return IdSet([int(line) for line in data.split()])
+        return IdSet(data)
+    except ValueError as error:
+        raise InvalidInputError(f"{path}: {error}") from error
+
+
 def _answers(
-    index: "Index", queries: "NDArray[Any]", k: int, ef_search: int, exact: bool, threads: int
+    index: "Index",
+    queries: "NDArray[Any]",
+    k: int,
+    ef_search: int,
+    exact: bool,
+    threads: int,
+    allowed: "IdSet | None",
 ) -> "tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]":
     import numpy as np
 
@@ -132,7 +169,9 @@ def _answers(
         for start in range(0, len(queries), BATCH):
             batch = queries[start : start + BATCH]
             try:
-                found = index.search(batch, k, ef_search=ef_search, exact=exact, threads=threads)
+                found = index.search(
+                    batch, k, ef_search=ef_search, exact=exact, threads=threads, filter=allowed
+                )
             except InvalidInputError as error:
                 where = f"queries, counted from row {start:,}: " if start else ""
                 raise InvalidInputError(f"{where}{error}") from error

@@ -11,7 +11,7 @@ from vicinal.explain import Explanation, WhyNot, why_not
 from vicinal.explain.route import layers_of, reranked_of
 from vicinal.graph import Graph, GraphLayer
 from vicinal.idset import IdSet, native_filter
-from vicinal.index.searching import Searching
+from vicinal.index.exploring import Exploring
 from vicinal.report import Report, Stats
 from vicinal.result import SearchResult
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vicinal.index.searching import Filter
 
 
-class Looking(Searching):
+class Looking(Exploring):
     """The methods of `Index` that tell what goes on in it."""
 
     __slots__ = ()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vicinal import checks
+from vicinal import checks, diverse
 from vicinal.arrays import query_rows
 from vicinal.errors import InvalidInputError
 from vicinal.idset import native_filter
@@ -16,10 +16,11 @@ from vicinal.result import SearchResult
 from vicinal.tune import Knobs, TuneReport, tune
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from numpy.typing import ArrayLike
 
+    from vicinal.diverse import Ask
     from vicinal.idset import IdSet
 
     Filter: TypeAlias = ArrayLike | bytes | IdSet
@@ -42,6 +43,8 @@ class Searching(Contents):
         filter: Filter | None = None,
         missing: str = "raise",
         plan: str = "auto",
+        mmr: float | None = None,
+        group_by: ArrayLike | None = None,
     ) -> SearchResult:
         """Find the k nearest vectors of each query.
 
@@ -69,6 +72,13 @@ class Searching(Contents):
         plan : {"auto", "graph", "scan"}
             Which way to search: "graph" walks, "scan" compares all that match and is exact. "auto"
             takes what is expected to cost less; the counters tell which it was.
+        mmr : float, optional
+            From 0, the nearest, to 1, the most diverse: the k are chosen from the 4k nearest, each
+            by its distance from the query and from those already chosen (maximal marginal
+            relevance). They come in the order of the choice.
+        group_by : array-like, optional
+            Labels, one for each id (``labels[id]``), integers or strings: of each label only the
+            nearest vector is found, so that k different labels are.
 
         Returns
         -------
@@ -79,7 +89,7 @@ class Searching(Contents):
         ------
         InvalidInputError
             NaN or infinity, a zero query under cosine, a shape that does not fit, k < 1; names the
-            row. A mask that is shorter than the largest id + 1.
+            row. A mask, or labels, shorter than the largest id + 1; mmr outside 0 to 1.
         InvalidTypeError
             Strings, objects, complex numbers.
         NotFoundError
@@ -101,7 +111,33 @@ class Searching(Contents):
                 raise InvalidInputError('plan="graph" is not exact; leave one of the two out')
             plan = "scan"
         allowed = None if filter is None else native_filter(filter)
-        how = (k, ef_search, plan, counters, threads, allowed, missing)
+        if mmr is not None or group_by is not None:
+
+            def ask(most: int) -> SearchResult:
+                return self._ask(Q, most, ef_search, plan, counters, threads, allowed, missing)
+
+            return self._choose(ask, k, mmr, group_by)
+        return self._ask(Q, k, ef_search, plan, counters, threads, allowed, missing)
+
+    def _choose(
+        self, ask: Ask, k: int, mmr: float | None, group_by: ArrayLike | None
+    ) -> SearchResult:
+        """Choose k from more neighbours than that."""
+        if mmr is not None and group_by is not None:
+            raise InvalidInputError("mmr and group_by don't go together; leave one of the two out")
+        most = min(diverse.CANDIDATES * k, max(len(self), 1))
+        if group_by is not None:
+            ids = self.ids()
+            codes = diverse.group_codes(group_by, int(ids.max()) if len(ids) else -1)
+            return diverse.best_of_groups(ask, k, codes, len(self))
+        share = diverse.mmr_share(mmr)
+        found = ask(max(most, k))
+        space = (self.dim, self.metric, self.dtype)
+        places = diverse.diversified(found, k, share, self.get, space)
+        return diverse.picked(found, places, k)
+
+    def _ask(self, Q: ArrayLike, *how: Any) -> SearchResult:
+        """Ask the engine."""
         answer = self._native.search(Q, *how)
         if answer is None:  # Q is not yet as the engine takes it
             rows = query_rows(Q, self.dim, self.dtype)

@@ -11,7 +11,7 @@ mod slots;
 
 pub use admit::{Admission, Admitted, Everyone};
 pub use id_set::{IdSet, State};
-pub use plan::Costs;
+pub use plan::{Costs, Task, beyond, reach};
 pub use slots::SlotSet;
 
 use crate::types::Missing;

@@ -15,6 +15,7 @@ mod stream;
 mod tests;
 
 pub use measure::Measure;
+pub use scan::STREAM;
 
 use parking_lot::Mutex;
 use vicinal_kernels::tile::{Unit, unit};
@@ -112,6 +113,37 @@ pub fn search(
     run: &Run,
 ) -> Result<Hits> {
     search_on(unit(), blocks, subset, space, queries, k, counters, run)
+}
+
+/// The rows of `blocks`, as slots, whose distance from each query is at most `radius`, nearest first. Otherwise as
+/// [`search`].
+pub fn within(
+    blocks: &[Block<'_>],
+    subset: Option<&[u32]>,
+    space: Space,
+    queries: Matrix<'_>,
+    radius: f64,
+    run: &Run,
+) -> Result<Vec<Vec<(f32, u32)>>> {
+    let rows = subset.map_or_else(|| blocks.iter().map(|block| block.rows).sum(), <[u32]>::len);
+    if rows == 0 {
+        return Ok(vec![Vec::new(); queries.rows]);
+    }
+    let scan = Scan::new(unit(), blocks, subset, space, queries, 1);
+    let together = queries.rows.div_ceil(run.threads_for(usize::MAX)).clamp(1, STREAM);
+    let found: Vec<Mutex<Vec<_>>> = (0..queries.rows.div_ceil(together)).map(|_| Mutex::default()).collect();
+    run.for_each_uncounted(
+        found.len(),
+        1,
+        || (),
+        |(), group| {
+            let (first, n) = (group * together, together.min(queries.rows - group * together));
+            *found[group].lock() = scan.within(first, n, rows, radius, run)?;
+            run.advance(n as u64);
+            Ok(())
+        },
+    )?;
+    Ok(found.into_iter().flat_map(Mutex::into_inner).collect())
 }
 
 /// [`search`], with the products computed by a given unit.

@@ -32,7 +32,7 @@ const SAMPLE_SHARE: usize = 32;
 /// More neighbours than this cost more to keep in order than their limits save.
 const SAMPLE_K: usize = 64;
 /// Queries that are streamed one by one and not coded.
-pub(super) const STREAM: usize = 6;
+pub const STREAM: usize = 6;
 /// Bytes of rows that are streamed between two looks at whether the search was cancelled.
 const STREAM_BYTES: usize = 1 << 20;
 /// Candidates of a query that may wait to be measured, besides a few for each neighbour asked for.
@@ -244,33 +244,63 @@ impl<'a> Scan<'a> {
 
     /// As [`Scan::scan`], with rows that are not coded.
     fn stream(&self, first: usize, n: usize, from: usize, to: usize, run: &Run) -> Result<Vec<Partial>> {
+        let mut partials = self.partials(n);
+        self.each_streamed(first, n, from, to, run, |query, slot, keys| {
+            let partial = &mut partials[query];
+            partial.candidates.offer(keys, slot);
+            if partial.candidates.len() > WAITING + 4 * self.k {
+                self.relieve(first + query, partial, f32::next_up);
+            }
+            partial.candidates.bar()
+        })?;
+        Ok(partials)
+    }
+
+    /// Calls `offer` with a query, a slot and its keys for each of the rows `from..to` that is not surely above the
+    /// query's bar, which `offer` returns.
+    fn each_streamed(
+        &self,
+        first: usize,
+        n: usize,
+        from: usize,
+        to: usize,
+        run: &Run,
+        mut offer: impl FnMut(usize, u32, (f32, f32)) -> f32,
+    ) -> Result<()> {
         let row_bytes = self.space.dtype.row_bytes(self.space.dim);
         let at_once = (STREAM_BYTES / row_bytes).max(1);
         let like = self.blocks.iter().find(|block| block.rows > 0).expect("there are rows").row(0, row_bytes);
-        let mut stream =
-            Stream::new(self.unit.isa(), self.space, (first..first + n).map(|i| self.queries.row(i)), like);
-        let mut partials = self.partials(n);
-        self.each_part(
-            from,
-            to,
-            |row, end| (end - row).min(at_once),
-            run,
-            |part| {
-                let offer = |query: usize, row: usize, keys: (f32, f32)| {
-                    let partial = &mut partials[query];
-                    partial.candidates.offer(keys, part.slot(row));
-                    if partial.candidates.len() > WAITING + 4 * self.k {
-                        self.relieve(first + query, partial, f32::next_up);
-                    }
-                    partial.candidates.bar()
-                };
-                match part {
-                    Part::Run { block, row, count } => stream.run(block.plane, row, row + count, offer),
-                    Part::Scattered(slots) => stream.run_scattered(slots.iter().map(|&slot| self.row(slot)), offer),
-                }
-            },
-        )?;
-        Ok(partials)
+        let queries = (first..first + n).map(|i| self.queries.row(i));
+        let mut stream = Stream::new(self.unit.isa(), self.space, queries, like);
+        let count = |row: usize, end: usize| (end - row).min(at_once);
+        self.each_part(from, to, count, run, |part| {
+            let offer = |query: usize, row: usize, keys: (f32, f32)| offer(query, part.slot(row), keys);
+            match part {
+                Part::Run { block, row, count } => stream.run(block.plane, row, row + count, offer),
+                Part::Scattered(slots) => stream.run_scattered(slots.iter().map(|&slot| self.row(slot)), offer),
+            }
+        })
+    }
+
+    /// Those of the rows `0..rows` whose distance from each of the queries `first..first + n` is at most `radius`,
+    /// nearest first: what [`Scan::stream`] does, with a bar that does not move.
+    pub fn within(&self, first: usize, n: usize, rows: usize, radius: f64, run: &Run) -> Result<Vec<Vec<(f32, u32)>>> {
+        let mut near = vec![Vec::new(); n];
+        // Distances are rounded to f32, and so may this be: no distance that is at most the radius is above it.
+        let bar = (radius as f32).next_up();
+        self.each_streamed(first, n, 0, rows, run, |query, slot, (least, _)| {
+            if least <= bar {
+                near[query].push((0.0, slot));
+            }
+            bar
+        })?;
+        for (query, near) in near.iter_mut().enumerate() {
+            let mut measure = Measure::new(self.space, self.queries.row(first + query));
+            near.iter_mut().for_each(|(distance, slot)| *distance = measure.distance(self.row(*slot)));
+            near.retain(|&(distance, _)| f64::from(distance) <= radius);
+            near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        }
+        Ok(near)
     }
 
     /// The row of a slot.

@@ -3,7 +3,6 @@
 use half::{bf16, f16};
 use proptest::prelude::*;
 
-use super::scan::STREAM;
 use super::stream::Stream;
 use super::*;
 use crate::vectors::split_f32;

@@ -4,7 +4,7 @@
 use super::graph::Graph;
 use super::pool::{Candidate, Pool};
 use super::row::NONE;
-use crate::filter::Admission;
+use crate::filter::{Admission, beyond, reach};
 
 /// How many times `ef` candidates a query may keep that the early stop leaves running. Without that rule (under ip)
 /// half as many again are kept, so that the same `ef` stands for about the same recall.
@@ -19,9 +19,6 @@ pub struct Stop {
     /// `s` in `value(rank) ~ rank^s`.
     pub exponent: f64,
 }
-
-/// How many ranks a walk looks at least, relative to that of the k-th answer, where only some may be answered.
-const BEYOND: f32 = 1.4;
 
 /// The door that nodes pass on their way to the answer.
 #[derive(Clone, Copy, Debug)]
@@ -68,14 +65,6 @@ impl<A: Admission> Gate<A> {
         if A::EVERYONE { 1.0 } else { self.passed.max(1) as f32 / self.came.max(1) as f32 }
     }
 
-    /// How many ranks to look at, relative to that of the k-th answer. Where all may be answered that is what the list
-    /// says. Where some are, the k-th answer lies at a rank of k by their share. To find so many needs a longer list,
-    /// but fewer times as long: halfway between the same list and one that is longer by as much as the rank.
-    #[inline(always)]
-    fn beyond(&self) -> f32 {
-        (self.ef as f32 / self.k as f32 * self.share().sqrt()).max(BEYOND)
-    }
-
     /// The score beyond which candidates are not worth a hop, by the nearest found so far.
     #[inline(always)]
     pub fn bound(&self, found: &Pool) -> f32 {
@@ -85,10 +74,11 @@ impl<A: Admission> Gate<A> {
                 None => found.bound(),
             };
         }
-        let (beyond, rank) = (self.beyond(), self.k as f32 / self.share());
+        let share = self.share();
+        let beyond = beyond(share, self.k, self.ef);
         // A walk that came to as many as a full list would have let it, goes on only to what is nearer than its answer:
         // those may all lie beyond a crowd that may not be answered.
-        let is_long = self.came as f32 >= WIDEN as f32 * beyond * rank;
+        let is_long = self.came as f32 >= reach(share, self.k, self.ef);
         match self.stop {
             Some(stop) => {
                 self.times_the_kth(stop, if is_long { 1.0 } else { beyond.powf(stop.exponent as f32) }, found)

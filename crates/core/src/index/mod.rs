@@ -2,6 +2,7 @@
 
 mod add;
 mod explain;
+mod near;
 mod report;
 mod search;
 mod shape;
@@ -21,6 +22,7 @@ use crate::types::Params;
 use crate::vectors::Vectors;
 
 pub use explain::{Explanation, Route};
+pub use near::Ragged;
 pub use report::{Report, Stats};
 pub use shape::{Links, Shape};
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::Index;
 use crate::error::Result;
-use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State};
+use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State, Task};
 use crate::flat;
 use crate::hits::{self, Output};
 use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Query};
@@ -53,7 +53,9 @@ impl Index {
         allowed: Option<&'a SlotSet>,
     ) -> Asked<'a> {
         let matching = allowed.map_or(self.len(), SlotSet::len);
-        let costs = Costs::new(&self.params, self.len(), matching, queries, options.ef_search.max(options.k));
+        let k = options.k.clamp(1, matching.max(1));
+        let task = Task { slots: self.len(), matching, queries, k, ef: options.ef_search.max(k) };
+        let costs = Costs::new(&self.params, task);
         let scan = match options.plan {
             PlanChoice::Auto => matching == 0 || costs.favour_scan(),
             PlanChoice::Graph => matching == 0,
@@ -192,13 +194,19 @@ impl Index {
         counters: bool,
         run: &Run,
     ) -> Result<Hits> {
-        match allowed {
-            None => self.vectors.check_mapped(run)?,
-            Some(set) => set.list().iter().for_each(|&slot| self.vectors.check_given(slot)),
-        }
+        self.check_rows(allowed, run)?;
         // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
         let blocks = unsafe { self.vectors.blocks(self.len()) };
         flat::search(&blocks, allowed.map(SlotSet::list), self.vectors.space(), queries, k, counters, run)
+    }
+
+    /// Checks the rows of a mapped snapshot that a scan will read.
+    pub(super) fn check_rows(&self, allowed: Option<&SlotSet>, run: &Run) -> Result<()> {
+        let Some(set) = allowed else { return self.vectors.check_mapped(run) };
+        if self.is_read_only() {
+            set.list().iter().for_each(|&slot| self.vectors.check_given(slot));
+        }
+        Ok(())
     }
 
     /// Checks what a search of a mapped snapshot found: each is a vector, none is there twice, as it would be if chains
