@@ -52,7 +52,7 @@ from vicinal.index import Index
 from vicinal.recall import RecallReport
 from vicinal.records.verify import Damage, Verdict
 from vicinal.relations import JoinResult, KnnGraph, Neighbours, RadiusResult
-from vicinal.report import Report, Stats
+from vicinal.report import Compacted, Report, Stats
 from vicinal.result import Counters, SearchResult
 from vicinal.tune import CurvePoint, TuneReport
 
@@ -61,6 +61,7 @@ __all__ = [
     "ClosedError",
     "Collection",
     "CollectionStats",
+    "Compacted",
     "CorruptionError",
     "Counters",
     "CurvePoint",

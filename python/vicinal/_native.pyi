@@ -28,6 +28,10 @@ class _Stats(TypedDict):
     nodes_per_layer: NDArray[np.int64]
     degree_histogram: list[NDArray[np.int64]]
     bytes: dict[str, int]
+    live: int
+    dead: int
+    free: int
+    loose_parts: int
     entry_point: int | None
 
 class _Report(TypedDict):
@@ -35,6 +39,7 @@ class _Report(TypedDict):
     unreachable: NDArray[np.int64]
     links: int
     one_way_links: int
+    dangling_links: int
     duplicates: int
     broken: list[str]
 
@@ -126,6 +131,19 @@ class Index:
         progress: Callable[[int, int], object] | None,
         /,
     ) -> NDArray[np.int64]: ...
+    def upsert(
+        self,
+        rows: NDArray[Any],
+        ids: NDArray[np.int64],
+        threads: int,
+        progress: Callable[[int, int], object] | None,
+        /,
+    ) -> None: ...
+    def remove(self, ids: NDArray[np.int64], ignore_missing: bool, threads: int, /) -> int: ...
+    def clear(self) -> None: ...
+    def compact(
+        self, threads: int, progress: Callable[[int, int], object] | None, /
+    ) -> tuple[int, int]: ...
     def search(
         self,
         query: Any,

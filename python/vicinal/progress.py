@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vicinal.checks import described
 from vicinal.errors import InvalidTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 #: What ``progress=`` takes: nothing, the line below, or a function of (done, total).
 Progress: TypeAlias = "bool | Callable[[int, int], object]"
@@ -57,3 +58,14 @@ def reporter(progress: Any) -> Callable[[int, int], object] | None:
     raise InvalidTypeError(
         f"progress must be True, False or a function of (done, total), not {described(progress)}"
     )
+
+
+@contextmanager
+def reporting(progress: Any) -> Iterator[Callable[[int, int], object] | None]:
+    """Make the callback of one call, and end its line when the call is over."""
+    report = reporter(progress)
+    try:
+        yield report
+    finally:
+        if isinstance(report, Line):
+            report.close()

@@ -1,4 +1,4 @@
-"""What an index says of itself: its shape (`Stats`) and its health (`Report`)."""
+"""What an index says of itself: its shape (`Stats`), its health (`Report`), and its tidying."""
 
 from __future__ import annotations
 
@@ -23,8 +23,14 @@ class Stats:
         a layer has about 1/M of the nodes of the one below (Malkov & Yashunin, Algorithm 1 line 4).
     degree_histogram : list of ndarray of int64
         For each layer, how many nodes have 0, 1, 2, … links; at most 2M on layer 0, M above.
+    live, dead, free : int
+        Slots: with a vector; with a removed one that links may still lead to; with nothing, for
+        vectors to come. A vector that equals a removed one keeps the slot of that one too.
+    loose_parts : int
+        Parts of the graph that the edges of its spanning tree do not tie to the rest, counted and
+        not walked: 0, or `verify` will tell of unreachable vectors.
     bytes : dict of str to int
-        Memory held, by part, in bytes.
+        Memory held, by part, in bytes; that of dead and free slots included.
     bytes_per_vector : float
         All of it, divided by `count`; 0.0 for an empty index.
     entry_point : int or None
@@ -35,6 +41,10 @@ class Stats:
     nodes_per_layer: NDArray[np.int64]
     degree_histogram: list[NDArray[np.int64]]
     bytes: dict[str, int]
+    live: int
+    dead: int
+    free: int
+    loose_parts: int
     entry_point: int | None
 
     @property
@@ -58,6 +68,9 @@ class Report:
     one_way_links : int
         Those whose far end does not link back. Not an error: Algorithm 1 shrinks the list of one
         end without asking the other.
+    dangling_links : int
+        Links of layer 0 to removed vectors. They are walked, and replaced as the graph is swept:
+        by the removals that follow, or by `Index.compact`.
     duplicates : int
         Vectors that equal another one, and are found through it.
     broken : list of str
@@ -68,6 +81,7 @@ class Report:
     unreachable: NDArray[np.int64]
     links: int
     one_way_links: int
+    dangling_links: int
     duplicates: int
     broken: list[str]
 
@@ -75,3 +89,19 @@ class Report:
     def ok(self) -> bool:
         """Whether every vector is reachable and nothing is broken."""
         return not self.broken and not len(self.unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What `Index.compact` did.
+
+    Attributes
+    ----------
+    mended : int
+        Links to removed vectors that were replaced.
+    freed : int
+        Slots that are free for vectors to come.
+    """
+
+    mended: int
+    freed: int

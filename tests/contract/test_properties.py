@@ -32,6 +32,7 @@ class Dictionary(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.model: dict[int, Any] = {}
+        self.next = 0
 
     @initialize(
         metric=st.sampled_from(METRICS),
@@ -59,10 +60,53 @@ class Dictionary(RuleBasedStateMachine):
             return
         given_ids = self.index.add(rows, ids, threads=threads)
         if ids is None:
-            first = max(self.model, default=-1) + 1
-            ids = list(range(first, first + len(rows)))
+            ids = list(range(self.next, self.next + len(rows)))
         assert given_ids.tolist() == ids
+        self.put(ids, rows)
+
+    def put(self, ids: list[int], rows: Any) -> None:
         self.model.update(zip(ids, rows, strict=True))
+        self.next = max([self.next, *(number + 1 for number in ids)])
+
+    @rule(rows=ROWS, data=st.data(), threads=st.integers(0, 3))
+    def upsert(self, rows: Any, data: st.DataObject, threads: int) -> None:
+        n = len(rows)
+        ids = data.draw(st.lists(st.integers(-1, 40), min_size=n, max_size=n + (n == 3)))
+        refused = self.index.metric == "cosine" and (rows == 0).all(axis=1).any()
+        refused = refused or len({*ids}) != n or len(ids) != n or min(ids, default=0) < 0
+        if refused:
+            with pytest.raises(vicinal.InvalidInputError):
+                self.index.upsert(rows, ids, threads=threads)
+            return
+        assert self.index.upsert(rows, ids, threads=threads).tolist() == ids
+        self.put(ids, rows)
+
+    @rule(ids=st.lists(st.integers(0, 45), max_size=25), threads=st.integers(0, 3))
+    def remove(self, ids: list[int], threads: int) -> None:
+        there = {*ids} & self.model.keys()
+        if there != {*ids}:
+            with pytest.raises(vicinal.NotFoundError, match="not in the index"):
+                self.index.remove(ids, threads=threads)
+        assert self.index.remove(ids, missing="ignore", threads=threads) == len(there)
+        for number in there:
+            del self.model[number]
+
+    @rule()
+    def remove_all(self) -> None:
+        assert self.index.remove([*self.model]) == len(self.model)
+        self.model.clear()
+
+    @rule()
+    def clear(self) -> None:
+        self.index.clear()
+        self.model.clear()
+        self.next = 0
+
+    @rule()
+    def compact(self) -> None:
+        dead = self.index.stats().dead
+        assert self.index.compact().freed <= dead
+        assert self.index.verify().dangling_links == 0
 
     @rule(mmap=st.booleans())
     def reopen(self, mmap: bool) -> None:
@@ -95,11 +139,15 @@ class Dictionary(RuleBasedStateMachine):
     def holds_the_same(self) -> None:
         if not hasattr(self, "index"):
             return
-        assert self.index.ids().tolist() == list(self.model)
+        assert sorted(self.index.ids().tolist()) == sorted(self.model)
         assert_array_equal(
-            self.index.get(self.index.ids()), [*self.model.values()] or np.empty((0, 3))
+            self.index.get([*self.model]), [*self.model.values()] or np.empty((0, 3))
         )
-        assert self.index.verify().ok
+        report, stats = self.index.verify(), self.index.stats()
+        assert report.ok
+        assert report.reachable == stats.live == stats.count == len(self.index) == len(self.model)
+        assert stats.loose_parts == 0
+        assert (stats.entry_point is not None) == bool(self.model)
 
     def teardown(self) -> None:
         self.folder.cleanup()

@@ -4,6 +4,7 @@
 //! count finds a row. A chunk is an anonymous map: pages that were never written take no memory, and huge pages are
 //! asked for (a walk touches rows at random; with 4 KiB pages nearly each would be a TLB miss).
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use memmap2::MmapMut;
@@ -152,6 +153,26 @@ impl Arena {
         self.spans(rows).map(|(start, count)| {
             // SAFETY: the rows are contiguous; the caller excludes writers.
             (start, count, unsafe { std::slice::from_raw_parts(self.address(start), count * self.row_bytes) })
+        })
+    }
+
+    /// The bytes of contiguous rows, as [`Arena::parts`] finds them.
+    ///
+    /// # Safety
+    /// As of [`Arena::runs`].
+    pub unsafe fn run(&self, start: u32, rows: usize) -> &[u8] {
+        // SAFETY: the rows are contiguous; the caller excludes writers.
+        unsafe { std::slice::from_raw_parts(self.address(start), rows * self.row_bytes) }
+    }
+
+    /// The parts of a run of slots that are contiguous in every arena of the same kind: first slot and rows.
+    pub fn parts(&self, run: Range<u32>) -> impl Iterator<Item = (u32, usize)> + use<> {
+        let (mapped, mut start) = (self.mapped.is_some(), run.start);
+        std::iter::from_fn(move || {
+            let first = start;
+            let chunk_end = || chunk_start(locate(first).0 + 1) as u32;
+            start = if mapped { run.end } else { chunk_end().min(run.end) };
+            (first < run.end).then_some((first, (start - first) as usize))
         })
     }
 

@@ -31,6 +31,12 @@ pub enum Error {
         /// The first missing id.
         id: i64,
     },
+    /// Ids to be removed that are not in the index. Nothing was removed.
+    #[error("{} not in the index; missing=\"ignore\" passes over such ids", listed(ids))]
+    Missing {
+        /// The missing ids, in the order in which they were given.
+        ids: Vec<i64>,
+    },
     /// A file whose bytes contradict their checksums or each other.
     #[error("{}: damaged at {block}: {message}. Restore the file from a copy, or build it anew", path.display())]
     Corruption {
@@ -74,6 +80,16 @@ pub enum Error {
     /// Memory could not be had.
     #[error("out of memory: {0}; nothing was written")]
     OutOfMemory(String),
+}
+
+/// The first few of some ids, as the subject of a sentence.
+fn listed(ids: &[i64]) -> String {
+    let first: Vec<String> = ids.iter().take(5).map(i64::to_string).collect();
+    match (ids.len(), ids.len() - first.len()) {
+        (1, _) => format!("id {} is", first[0]),
+        (_, 0) => format!("ids {} are", first.join(", ")),
+        (_, others) => format!("ids {} and {others} more are", first.join(", ")),
+    }
 }
 
 impl Error {

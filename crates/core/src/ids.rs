@@ -11,10 +11,13 @@ use parking_lot::RwLock;
 
 use crate::arena::Arena;
 use crate::error::{Error, Result};
+use crate::live::Live;
+use crate::slots::Slots;
+use crate::types::MAX_SLOTS;
 
 /// Ids of slots.
 ///
-/// A mapped snapshot brings its slots in the order of their ids instead of a table that had to be built.
+/// A mapped snapshot brings its live slots in the order of their ids instead of a table that had to be built.
 pub struct Ids {
     /// Whether ids differ from slots.
     stored: AtomicBool,
@@ -23,42 +26,37 @@ pub struct Ids {
     order: Option<Arena>,
     /// How often what an id stands for may have changed.
     changes: AtomicU64,
-}
-
-/// Checked ids of a batch.
-pub struct Batch {
-    /// The id of each row.
-    pub ids: Vec<i64>,
-    /// Whether ids still equal slots once the batch is in.
-    identity: bool,
+    /// The number after the largest id that ever was.
+    next: AtomicU64,
 }
 
 impl Ids {
-    /// No ids.
-    pub fn new() -> Self {
+    /// No ids; `next` is the first that is given by itself.
+    pub fn new(next: u64) -> Self {
         Ids {
             stored: AtomicBool::new(false),
             by_slot: Arena::new(8),
             by_id: RwLock::default(),
             order: None,
             changes: AtomicU64::new(0),
+            next: AtomicU64::new(next),
         }
     }
 
-    /// Ids of slots below `slots`, from a snapshot; they are distinct and not negative.
-    pub fn from_stored(by_slot: Arena, slots: u32) -> Self {
-        let ids = Ids { stored: AtomicBool::new(true), by_slot, ..Ids::new() };
-        let by_id = (0..slots).map(|slot| (ids.id(slot), slot)).collect();
+    /// Ids of the live slots of a snapshot; they are distinct and not negative.
+    pub fn from_stored(by_slot: Arena, live: impl Iterator<Item = u32>, next: u64) -> Self {
+        let ids = Ids { stored: AtomicBool::new(true), by_slot, ..Ids::new(next) };
+        let by_id = live.map(|slot| (ids.id(slot), slot)).collect();
         *ids.by_id.write() = by_id;
         ids
     }
 
-    /// Ids of a mapped snapshot, and its slots by ascending id.
-    pub fn mapped(by_slot: Arena, order: Arena) -> Self {
-        Ids { stored: AtomicBool::new(true), by_slot, order: Some(order), ..Ids::new() }
+    /// Ids of a mapped snapshot, and its live slots by ascending id.
+    pub fn mapped(by_slot: Arena, order: Arena, next: u64) -> Self {
+        Ids { stored: AtomicBool::new(true), by_slot, order: Some(order), ..Ids::new(next) }
     }
 
-    /// The ids of a mapped snapshot by slot, and its slots by ascending id.
+    /// The ids of a mapped snapshot by slot, and its live slots by ascending id.
     pub fn arenas(&self) -> Option<(&Arena, &Arena)> {
         self.order.as_ref().map(|order| (&self.by_slot, order))
     }
@@ -69,7 +67,7 @@ impl Ids {
         if !self.is_stored() {
             return i64::from(slot);
         }
-        // SAFETY: ids are written before their slots are linked, and never change.
+        // SAFETY: ids are written before their slots are linked, and stay until nobody can come to the slots any more.
         let id = pod_read_unaligned(unsafe { self.by_slot.bytes(slot) });
         if let (true, Some(rows)) = (id < 0, self.by_slot.mapped()) {
             rows.refuse(slot, format_args!("id {id} is negative"));
@@ -77,16 +75,16 @@ impl Ids {
         id
     }
 
-    /// The slot of an id, among the first `slots`.
-    pub fn slot(&self, id: i64, slots: u32) -> Option<u32> {
+    /// The live slot of an id.
+    pub fn slot(&self, id: i64, live: &Live) -> Option<u32> {
         if !self.is_stored() {
-            return u32::try_from(id).ok().filter(|&slot| slot < slots);
+            return u32::try_from(id).ok().filter(|&slot| u64::from(slot) < MAX_SLOTS && live.now(slot));
         }
         let Some(order) = &self.order else { return self.by_id.read().get(&id).copied() };
-        let (mut low, mut high) = (0, slots);
+        let (mut low, mut high) = (0, live.count() as u32);
         while low < high {
             let middle = low + (high - low) / 2;
-            // SAFETY: a mapped snapshot has a row of `order` for each slot.
+            // SAFETY: a mapped snapshot has a row of `order` for each live slot.
             let slot = pod_read_unaligned(unsafe { order.bytes(middle) });
             match self.id(slot).cmp(&id) {
                 std::cmp::Ordering::Less => low = middle + 1,
@@ -97,7 +95,12 @@ impl Ids {
         None
     }
 
-    /// Whether ids are stored, because they differ from slots.
+    /// Whether some of these slots have ids that differ from them, as a snapshot stores them.
+    pub fn differ(&self, mut slots: impl Iterator<Item = u32>) -> bool {
+        self.is_stored() && slots.any(|slot| self.id(slot) != i64::from(slot))
+    }
+
+    /// Whether ids are stored, because they differed from slots at some time.
     pub fn is_stored(&self) -> bool {
         self.stored.load(Ordering::Acquire)
     }
@@ -109,32 +112,21 @@ impl Ids {
         table + if self.is_stored() { row_bytes as u64 * u64::from(slots) } else { 0 }
     }
 
-    /// Checks the ids of a batch that will take slots `first..first + rows`; without ids, the rows get the numbers
-    /// after the largest id so far.
-    pub fn check(&self, first: u32, rows: usize, given: Option<&[i64]>) -> Result<Batch> {
-        let ids = match given {
-            Some(ids) => self.check_given(first, rows, ids)?,
-            None => {
-                let next = self.next(first)?;
-                if next.checked_add(rows as i64).is_none() {
-                    return Err(Error::invalid(format!("no ids are left after {next}; give ids of your own")));
-                }
-                (next..next + rows as i64).collect()
+    /// The number after the largest id that ever was.
+    pub fn next(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// The ids of a batch of rows: those given, if they are such as ids can be and no two are the same, or else the
+    /// numbers after the largest id so far.
+    pub fn check(&self, rows: usize, given: Option<&[i64]>) -> Result<Vec<i64>> {
+        let Some(ids) = given else {
+            let next = self.next();
+            if next.checked_add(rows as u64).is_none_or(|end| end > 1 << 63) {
+                return Err(Error::invalid(format!("no ids are left after {}; give ids of your own", next - 1)));
             }
+            return Ok((next as i64..).take(rows).collect());
         };
-        let identity = !self.is_stored() && ids.iter().enumerate().all(|(i, &id)| id == i64::from(first) + i as i64);
-        Ok(Batch { ids, identity })
-    }
-
-    fn next(&self, first: u32) -> Result<i64> {
-        if !self.is_stored() {
-            return Ok(i64::from(first));
-        }
-        let largest = self.by_id.read().keys().max().copied().unwrap_or(-1);
-        largest.checked_add(1).ok_or_else(|| Error::invalid("no ids are left after the largest; give ids of your own"))
-    }
-
-    fn check_given(&self, first: u32, rows: usize, ids: &[i64]) -> Result<Vec<i64>> {
         if ids.len() != rows {
             return Err(Error::invalid(format!("{} ids for {rows} rows; give one id for each row", ids.len())));
         }
@@ -147,32 +139,38 @@ impl Ids {
                 let message = format!("row {row}: id {id} is twice in the batch; ids must be distinct");
                 return Err(Error::Duplicate { message, row, id });
             }
-            if self.slot(id, first).is_some() {
-                let message =
-                    format!("row {row}: id {id} is already in the index; choose another, or leave the row out");
-                return Err(Error::Duplicate { message, row, id });
-            }
         }
         Ok(ids.to_vec())
     }
 
-    /// Writes the ids of slots that nobody knows yet. Returns whether they were only now stored, for
-    /// [`Ids::forget`].
-    pub fn write_batch(&self, first: u32, batch: &Batch) -> Result<bool> {
-        if batch.identity {
-            return Ok(false);
+    /// Refuses ids that are in the index.
+    pub fn check_new(&self, ids: &[i64], live: &Live) -> Result<()> {
+        match ids.iter().enumerate().find(|&(_, &id)| self.slot(id, live).is_some()) {
+            None => Ok(()),
+            Some((row, &id)) => {
+                let message = format!(
+                    "row {row}: id {id} is already in the index; choose another, leave the row out, or upsert it"
+                );
+                Err(Error::Duplicate { message, row, id })
+            }
         }
-        self.by_slot.reserve(first as usize + batch.ids.len())?;
-        let newly = !self.is_stored();
-        if newly {
-            (0..first).for_each(|slot| self.write(slot, i64::from(slot)));
-            *self.by_id.write() = (0..first).map(|slot| (i64::from(slot), slot)).collect();
+    }
+
+    /// Writes the ids of slots that nobody knows yet.
+    pub fn write_batch(&self, slots: &Slots, ids: &[i64], live: &Live) -> Result<()> {
+        if !self.is_stored() && slots.iter().zip(ids).all(|(slot, &id)| i64::from(slot) == id) {
+            return Ok(());
         }
-        for (slot, &id) in (first..).zip(&batch.ids) {
+        self.by_slot.reserve(slots.end() as usize)?;
+        if !self.is_stored() {
+            (0..slots.end()).for_each(|slot| self.write(slot, i64::from(slot)));
+            *self.by_id.write() = live.see(|live| live.iter(slots.end()).map(|slot| (i64::from(slot), slot)).collect());
+        }
+        for (slot, &id) in slots.iter().zip(ids) {
             self.write(slot, id);
         }
         self.stored.store(true, Ordering::Release);
-        Ok(newly)
+        Ok(())
     }
 
     /// How often the slots of ids changed: who remembers slots asks whether they still hold.
@@ -180,20 +178,28 @@ impl Ids {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Makes the ids of a batch findable.
-    pub fn commit(&self, first: u32, batch: &Batch) {
+    /// Makes the ids of a batch findable, and those of removed slots not. An id that goes from one slot to another is
+    /// never missing.
+    pub fn commit(&self, slots: &Slots, ids: &[i64], removed: &[u32]) {
         self.changes.fetch_add(1, Ordering::AcqRel);
-        if !batch.identity {
-            self.by_id.write().extend(batch.ids.iter().copied().zip(first..));
+        if self.is_stored() {
+            let mut by_id = self.by_id.write();
+            by_id.extend(ids.iter().copied().zip(slots.iter()));
+            for &slot in removed {
+                if by_id.get(&self.id(slot)) == Some(&slot) {
+                    by_id.remove(&self.id(slot));
+                }
+            }
         }
+        let largest = ids.iter().map(|&id| id as u64 + 1).max().unwrap_or(0);
+        self.next.fetch_max(largest, Ordering::Relaxed);
     }
 
-    /// Takes back [`Ids::write_batch`]. Nobody searches meanwhile.
-    pub fn forget(&self, newly: bool) {
-        if newly {
-            self.stored.store(false, Ordering::Release);
-            *self.by_id.write() = HashMap::new();
-        }
+    /// Forgets all ids.
+    pub fn clear(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.by_id.write().clear();
+        self.next.store(0, Ordering::Relaxed);
     }
 
     fn write(&self, slot: u32, id: i64) {

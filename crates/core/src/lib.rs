@@ -3,6 +3,7 @@
 //! Imports point downward: `index → storage → flat, hnsw → filter, vectors → kernels`.
 
 mod arena;
+mod bits;
 mod blocks;
 mod error;
 mod filter;
@@ -11,8 +12,11 @@ mod hits;
 mod hnsw;
 mod ids;
 mod index;
+mod live;
 mod mapped;
+mod readers;
 mod run;
+mod slots;
 mod storage;
 mod sync;
 mod types;
@@ -21,7 +25,7 @@ pub mod vectors;
 pub use error::{Error, Result};
 pub use filter::{Filter, IdSet};
 pub use flat::knn;
-pub use index::{Explanation, Index, Links, Ragged, Report, Route, Shape, Stats};
+pub use index::{Compacted, Explanation, Index, Links, Ragged, Report, Route, Shape, Stats};
 pub use run::Run;
 pub use types::{
     Counters, Dtype, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric,

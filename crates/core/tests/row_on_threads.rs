@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "a part of the row is used here")]
 #[path = "../src/hnsw/row.rs"]
 mod row;
+#[allow(unused_imports, reason = "the test uses a part of it")]
 #[path = "../src/sync.rs"]
 mod sync;
 

@@ -9,12 +9,13 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use support::file::Snapshot;
-use support::{Case, answers_are_true, build, folder, matrix, one_thread};
+use support::{Case, answers_are_true, build, folder, ids, matrix, one_thread};
 use vicinal_core::{Dtype, Error, Index, Layout, Metric};
 
-/// Small, and with every section there is: both planes, norms, upper rows, ids, chains of equal vectors.
+/// Small, and with every section there is: both planes, norms, upper rows, ids, chains of equal vectors, and slots that
+/// are free or have a removed vector.
 const WHOLE: Case =
-    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Compact, dim: 3, rows: 40, seed: 5, ids: true };
+    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Compact, dim: 3, rows: 300, seed: 5, ids: true };
 /// Words of a row before its links, and what they hold.
 const VERSION: usize = 0;
 const DEGREE: usize = 4;
@@ -27,7 +28,13 @@ const IS_TWIN: u32 = 1 << 24;
 
 fn snapshot(folder: &Path, case: &Case) -> Snapshot {
     let path = folder.join("whole.vicinal");
-    build(case).save(&path).unwrap();
+    let index = build(case);
+    if let Some(ids) = ids(case) {
+        index.remove(&ids[10..20], false, &one_thread()).unwrap();
+        index.compact(&one_thread()).unwrap();
+        index.remove(&ids[40..44], false, &one_thread()).unwrap();
+    }
+    index.save(&path).unwrap();
     Snapshot { bytes: fs::read(path).unwrap() }
 }
 
@@ -43,6 +50,9 @@ struct Slots {
     /// A node with a chain, and the first slot on it.
     head: usize,
     twin: usize,
+    /// A free one, and one with a removed vector.
+    free: usize,
+    dead: usize,
 }
 
 fn slots(file: &Snapshot) -> Slots {
@@ -50,13 +60,20 @@ fn slots(file: &Snapshot) -> Slots {
     let word = |slot: usize, word: usize| file.u32(file.row("links", slot) + word);
     let is_twin = |slot: usize| word(slot, DEGREE) & IS_TWIN != 0;
     let level = |slot: usize| word(slot, DEGREE) >> 16 & 0xff;
-    let find = |what: &dyn Fn(usize) -> bool| rows.clone().find(|&slot| what(slot)).unwrap();
+    let state = |slot: usize, word: usize| {
+        file.bytes[file.row("state", slot / 64) + 8 * word + slot % 64 / 8] >> (slot % 8) & 1
+    };
+    let (is_live, is_free) = (|slot: usize| state(slot, 0) == 1, |slot: usize| state(slot, 1) == 1);
+    let any = |what: &dyn Fn(usize) -> bool| rows.clone().find(|&slot| what(slot)).unwrap();
+    let find = |what: &dyn Fn(usize) -> bool| any(&|slot| is_live(slot) && what(slot));
     let head = find(&|slot| !is_twin(slot) && word(slot, TWIN) != u32::MAX);
     Slots {
         low: find(&|slot| !is_twin(slot) && level(slot) == 0 && slot != head),
         high: find(&|slot| !is_twin(slot) && level(slot) > 0),
         head,
         twin: word(head, TWIN) as usize,
+        free: any(&is_free),
+        dead: any(&|slot| !is_live(slot) && !is_free(slot) && word(slot, TWIN) == u32::MAX),
     }
 }
 
@@ -86,11 +103,11 @@ fn a_header_that_lies_is_refused_when_opened() {
     let sums = whole.section("sums");
     let numbers = [0, 1, 2, 3, 7, 255, 4096, 65_536, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX];
     // Every word that means anything, and some that must be zero: format, lengths, parameters, counts, entry, table.
-    for at in (12..128 + 32 * 9).step_by(4) {
+    for at in (12..160 + 32 * 10).step_by(4) {
         let is = whole.u32(at);
         for value in numbers.into_iter().chain([is.wrapping_add(1), is.wrapping_sub(1), is ^ 0x100]) {
             // A seed, parameters of building and the learned growth may be anything sane: see the next test.
-            if value == is || matches!(at, 56 | 64 | 68 | 72 | 76 | 104 | 108 | 112 | 116) {
+            if value == is || matches!(at, 56 | 64 | 68 | 72 | 76 | 104 | 108 | 112 | 116 | 128 | 132) {
                 continue;
             }
             let mut file = whole.clone();
@@ -126,7 +143,9 @@ fn parameters_may_not_be_insane() {
         (24, vec![0xff; 16]),
         (40, b"f64\0\0\0\0\0".to_vec()),
         (40, b"bits\0\0\0\0".to_vec()),
-        (128, b"WALK".to_vec()),
+        (160, b"WALK".to_vec()),
+        (128, u64::MAX.to_le_bytes().to_vec()),
+        (128, 3u64.to_le_bytes().to_vec()),
     ];
     for (at, bytes) in bad {
         let mut file = whole.clone();
@@ -143,10 +162,11 @@ fn rows_that_lie_are_never_believed() {
     let whole = snapshot(folder.path(), &WHOLE);
     let path = folder.path().join("hostile.vicinal");
     let sums = whole.section("sums");
-    let Slots { low, high, head, twin } = slots(&whole);
+    let Slots { low, high, head, twin, free, dead } = slots(&whole);
     let (rows, upper_rows) = (WHOLE.rows as u32, whole.section("upper").rows as u32);
     let links = |slot: usize, at: usize| whole.row("links", slot) + at;
     let first_upper = whole.u32(links(high, UPPER)) as usize;
+    let state = |slot: usize, word: usize| whole.row("state", slot / 64) + 8 * word + slot % 64 / 32 * 4;
     let upper = |at: usize| whole.row("upper", first_upper) + at;
     let word = |at: usize| whole.u32(at);
     let (nan, infinite, huge) = (0x7fc0_7fc0, 0x7f80_7f80, 0x7f00_7f00);
@@ -169,6 +189,13 @@ fn rows_that_lie_are_never_believed() {
         ("a link to a slot of a chain", vec![(links(low, LINKS), twin as u32)]),
         ("an edge protected on one side", vec![(links(low, LINKS), word(links(low, LINKS)) ^ PROTECTED)]),
         ("a node without links", vec![(links(low, DEGREE), 0)]),
+        ("a link to a free slot", vec![(links(low, LINKS), free as u32)]),
+        ("a free slot with links", vec![(links(free, DEGREE), word(links(free, DEGREE)) + 1)]),
+        ("a free slot with a chain", vec![(links(free, TWIN), twin as u32)]),
+        ("a removed vector in the tree", vec![(links(dead, LINKS), word(links(dead, LINKS)) | PROTECTED)]),
+        ("a slot both live and free", vec![(state(low, 1), word(state(low, 1)) | 1 << (low % 32))]),
+        ("a removed vector that is live", vec![(state(dead, 0), word(state(dead, 0)) | 1 << (dead % 32))]),
+        ("a vector in no slot", vec![(state(rows as usize, 1), word(state(rows as usize, 1)) | 1 << (rows % 32))]),
         ("a chain outside", vec![(links(head, TWIN), rows)]),
         ("a chain to itself", vec![(links(head, TWIN), head as u32)]),
         ("a chain to a node", vec![(links(head, TWIN), low as u32)]),
@@ -256,7 +283,7 @@ fn edit() -> impl Strategy<Value = (usize, usize, u32)> {
         Just(u32::MAX),
         (0u32..12, 0u32..4).prop_map(|(degree, level)| degree | level << 16),
     ];
-    (0usize..8, any::<usize>(), value)
+    (0usize..9, any::<usize>(), value)
 }
 
 proptest! {

@@ -27,7 +27,9 @@ pub fn raise(error: Error) -> PyErr {
     match error {
         Error::Invalid(_) => InvalidInputError::new_err(message),
         Error::Duplicate { .. } => DuplicateIdError::new_err(message),
-        Error::NotFound { .. } | Error::UnknownInFilter { .. } => NotFoundError::new_err(message),
+        Error::NotFound { .. } | Error::UnknownInFilter { .. } | Error::Missing { .. } => {
+            NotFoundError::new_err(message)
+        }
         Error::Corruption { .. } => CorruptionError::new_err(message),
         Error::Format { .. } => FormatError::new_err(message),
         Error::Io { path, source, .. } => storage(&message, &path, &source),

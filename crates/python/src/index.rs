@@ -158,6 +158,59 @@ impl Index {
         Ok(PyArray1::from_vec(py, watched(py, &run, cost, matrix.rows, progress, work)?))
     }
 
+    /// Adds rows, or puts them in the place of those with these ids.
+    #[pyo3(signature = (rows, ids, threads, progress, /))]
+    fn upsert(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyUntypedArray>,
+        ids: PyReadonlyArray1<'_, i64>,
+        threads: usize,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let params = self.core.params();
+        let matrix = stored(rows, params.dtype)?;
+        let ids = ids.as_slice()?;
+        let run = Run::new(threads);
+        let cost = Cost::walk(matrix.rows, 2 * params.ef_construction, params);
+        let _locked = self.writers.enter()?;
+        watched(py, &run, cost, matrix.rows, progress, || self.core.upsert(matrix, ids, &run))
+    }
+
+    /// Removes ids; says how many there were.
+    #[pyo3(signature = (ids, ignore_missing, threads, /))]
+    fn remove(
+        &self,
+        py: Python<'_>,
+        ids: PyReadonlyArray1<'_, i64>,
+        ignore_missing: bool,
+        threads: usize,
+    ) -> PyResult<usize> {
+        let params = self.core.params();
+        let ids = ids.as_slice()?;
+        let run = Run::new(threads);
+        let cost = Cost::walk(ids.len(), params.ef_construction, params);
+        let _locked = self.writers.enter()?;
+        watched(py, &run, cost, ids.len(), None, || self.core.remove(ids, ignore_missing, &run))
+    }
+
+    /// Removes everything.
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        let _locked = self.writers.enter()?;
+        detached(py, || self.core.clear())
+    }
+
+    /// Frees the slots of removed vectors; `(mended, freed)`.
+    #[pyo3(signature = (threads, progress, /))]
+    fn compact(&self, py: Python<'_>, threads: usize, progress: Option<&Bound<'_, PyAny>>) -> PyResult<(u64, u64)> {
+        let run = Run::new(threads);
+        let _locked = self.writers.enter()?;
+        let slots = self.core.slots();
+        let cost = Cost::scan(1, slots, self.core.params().m);
+        let done = watched(py, &run, cost, slots, progress, || self.core.compact(&run))?;
+        Ok((done.mended, done.freed))
+    }
+
     /// `(ids, distances, counts, counters)`: the `k` nearest to each query. None if the query is not
     /// yet as the engine takes it; `vicinal.arrays.query_rows` makes it so.
     #[pyo3(signature = (query, k, ef_search, plan, counters, threads, filter, missing, /))]

@@ -16,6 +16,11 @@ pub fn stats<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyDict>
     fields.set_item("nodes_per_layer", signed(&stats.nodes_per_layer))?;
     fields.set_item("degree_histogram", PyList::new(py, stats.degree_histogram.iter().map(|layer| signed(layer)))?)?;
     fields.set_item("bytes", bytes)?;
+    let [live, dead, free] = stats.slots;
+    fields.set_item("live", live)?;
+    fields.set_item("dead", dead)?;
+    fields.set_item("free", free)?;
+    fields.set_item("loose_parts", stats.loose_parts)?;
     fields.set_item("entry_point", stats.entry_point)?;
     Ok(fields)
 }
@@ -27,6 +32,7 @@ pub fn findings(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyDict>> {
     fields.set_item("unreachable", PyArray1::from_vec(py, report.unreachable))?;
     fields.set_item("links", report.links)?;
     fields.set_item("one_way_links", report.one_way_links)?;
+    fields.set_item("dangling_links", report.dangling_links)?;
     fields.set_item("duplicates", report.duplicates)?;
     fields.set_item("broken", report.broken)?;
     Ok(fields)

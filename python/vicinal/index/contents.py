@@ -9,7 +9,8 @@ import numpy as np
 from vicinal import checks
 from vicinal.arrays import from_stored, id_array, stored_rows
 from vicinal.index.held import Held
-from vicinal.progress import Line, reporter
+from vicinal.progress import reporting
+from vicinal.report import Compacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,12 +68,118 @@ class Contents(Held):
         """
         rows = stored_rows(X, self.dim, self.dtype)
         named = None if ids is None else id_array(ids, len(rows))
-        report = reporter(progress)
-        try:
+        with reporting(progress) as report:
             return self._native.add(rows, named, checks.threads(threads), report)
-        finally:
-            if isinstance(report, Line):
-                report.close()
+
+    def upsert(
+        self,
+        X: ArrayLike,
+        ids: ArrayLike,
+        *,
+        threads: int = 0,
+        progress: bool | Callable[[int, int], object] = False,
+    ) -> NDArray[np.int64]:
+        """Add vectors, in the place of those that have the ids already: all, or on any error none.
+
+        Searches see the old vectors up to a moment, and from then on the new ones. Ctrl-C stops it
+        within a moment, and leaves the index as it was.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, dim) or (dim,)
+            As in `add`.
+        ids : array-like of int, shape (n,)
+            Names of the vectors, 0 to 2^63 - 1, none of them twice.
+        threads, progress
+            As in `add`.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            The ids.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError, ReadOnlyError
+            As in `add`.
+        DuplicateIdError
+            An id given twice.
+        """
+        rows = stored_rows(X, self.dim, self.dtype)
+        named = id_array(ids, len(rows))
+        with reporting(progress) as report:
+            self._native.upsert(rows, named, checks.threads(threads), report)
+        return named
+
+    def remove(self, ids: ArrayLike, *, missing: str = "raise", threads: int = 0) -> int:
+        """Remove vectors: all of them, or on any error none.
+
+        Searches see them up to a moment, and no more from then on. The graph is mended where they
+        were, after IP-DiskANN (Xu et al. 2025, arXiv:2502.13826), and every other vector stays
+        reachable. Their memory is for vectors to come, once the links that still lead to them were
+        replaced, which the removals that follow do step by step; or `compact`, at once.
+
+        Parameters
+        ----------
+        ids : array-like of int, shape (n,), or int
+            Which. An id that is given twice counts once.
+        missing : {"raise", "ignore"}
+            What to do about ids that the index does not hold.
+        threads : int
+            0 means all cores.
+
+        Returns
+        -------
+        int
+            How many were removed.
+
+        Raises
+        ------
+        NotFoundError
+            Ids that are not there; names them.
+        InvalidTypeError
+            Ids that are not integers.
+        ReadOnlyError
+            The index was opened with ``mmap=True``.
+        """
+        ignore = checks.choice("missing", missing, ("raise", "ignore")) == "ignore"
+        return self._native.remove(id_array(ids), ignore, checks.threads(threads))
+
+    def clear(self) -> None:
+        """Remove all vectors. The index is as new: ids that are not given start from 0 again.
+
+        Raises
+        ------
+        ReadOnlyError
+            The index was opened with ``mmap=True``.
+        """
+        self._native.clear()
+
+    def compact(
+        self, *, threads: int = 0, progress: bool | Callable[[int, int], object] = False
+    ) -> Compacted:
+        """Replace all links to removed vectors, so that their memory is free for others.
+
+        Removals do the same step by step. Searches go on meanwhile. Stopped by Ctrl-C, it keeps
+        what it has done.
+
+        Parameters
+        ----------
+        threads, progress
+            As in `add`.
+
+        Returns
+        -------
+        Compacted
+            How many links were replaced, and how many places are free that were not before.
+
+        Raises
+        ------
+        ReadOnlyError
+            The index was opened with ``mmap=True``.
+        """
+        with reporting(progress) as report:
+            return Compacted(*self._native.compact(checks.threads(threads), report))
 
     def get(self, ids: ArrayLike) -> NDArray[Any]:
         """Give back stored vectors.
@@ -97,5 +204,8 @@ class Contents(Held):
         return rows[0] if np.ndim(ids) == 0 else rows
 
     def ids(self) -> NDArray[np.int64]:
-        """Give all ids, in the order they were added."""
+        """Give all ids, in the order they were added.
+
+        Vectors that came after others were removed may have taken their places, in this order too.
+        """
         return self._native.ids()

@@ -1,6 +1,8 @@
 //! The test whether a slot may be answered. A walk goes through every node either way; the test decides what it takes
 //! along.
 
+use crate::live::Live;
+
 /// Says which slots may be answered. Walks are compiled for each kind, so that one without conditions costs nothing.
 pub trait Admission: Copy + Sync {
     /// Whether all slots may be.
@@ -24,10 +26,10 @@ impl Admission for Everyone {
 }
 
 /// Slots that belong to the index, and that the filter allows if there is one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Admitted<'a> {
-    /// Those below it belong to the index; the others to an add under way.
-    pub visible: u32,
+    /// Those that belong to the index; others are of an add under way, or were removed.
+    pub live: &'a Live,
     /// A bit for each slot that is allowed; none for those beyond its end.
     pub allowed: Option<&'a [u64]>,
 }
@@ -38,6 +40,6 @@ impl Admission for Admitted<'_> {
     #[inline(always)]
     fn admits(self, slot: u32) -> bool {
         let allowed = |words: &[u64]| words.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1);
-        slot < self.visible && self.allowed.is_none_or(allowed)
+        self.allowed.is_none_or(allowed) && self.live.now(slot)
     }
 }

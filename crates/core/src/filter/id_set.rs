@@ -9,6 +9,7 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use super::slots::SlotSet;
 use crate::error::{Error, Result};
 use crate::ids::Ids;
+use crate::live::Live;
 use crate::types::Missing;
 
 /// Some ids, or all but some.
@@ -152,12 +153,12 @@ impl IdSet {
     }
 
     /// The slots that the set allows in an index.
-    pub(crate) fn resolve(&self, ids: &Ids, state: State, missing: Missing) -> Result<Arc<SlotSet>> {
+    pub(crate) fn resolve(&self, ids: &Ids, live: &Live, state: State, missing: Missing) -> Result<Arc<SlotSet>> {
         let known = self.resolved.lock().clone().filter(|known| known.state == state);
         let resolved = match known {
             Some(known) => known,
             None => {
-                let fresh = self.look_up(ids, state);
+                let fresh = self.look_up(ids, live, state);
                 *self.resolved.lock() = Some(fresh.clone());
                 fresh
             }
@@ -176,33 +177,33 @@ impl IdSet {
         }
     }
 
-    fn look_up(&self, ids: &Ids, state: State) -> Resolved {
-        let (mut listed, largest) = self.listed_slots(ids, state.slots);
-        let missing =
-            (self.named && listed.len() < self.listed.len()).then(|| self.first_missing(ids, state.slots)).flatten();
+    fn look_up(&self, ids: &Ids, live: &Live, state: State) -> Resolved {
+        let (mut listed, largest) = self.listed_slots(ids, live, state.slots);
+        let missing = (self.named && listed.len() < self.listed.len()).then(|| self.first_missing(ids, live)).flatten();
         if self.deny {
-            let mut all = RoaringBitmap::new();
-            all.insert_range(0..state.slots);
-            listed = all - listed;
+            listed = live.see(|live| live.iter(state.slots).collect::<RoaringBitmap>()) - listed;
         }
         Resolved { state, slots: Arc::new(SlotSet::new(listed)), missing, largest }
     }
 
-    /// The slots of the listed ids among the first `slots`, and the largest id.
-    fn listed_slots(&self, ids: &Ids, slots: u32) -> (RoaringBitmap, Option<i64>) {
+    /// The live slots of the listed ids among the first `slots`, and the largest id.
+    fn listed_slots(&self, ids: &Ids, live: &Live, slots: u32) -> (RoaringBitmap, Option<i64>) {
         if !ids.is_stored() {
             let mut listed =
                 self.listed.bitmaps().find(|&(high, _)| high == 0).map_or_else(RoaringBitmap::new, |b| b.1.clone());
             listed.remove_range(slots..);
-            return (listed, slots.checked_sub(1).map(i64::from));
+            if live.count() < u64::from(slots) {
+                listed = listed.into_iter().filter(|&slot| live.now(slot)).collect();
+            }
+            return (listed, (0..slots).rev().find(|&slot| live.now(slot)).map(i64::from));
         }
         // Looking an id up takes longer than looking at one.
         if self.mask.is_none() && self.listed.len() < u64::from(slots) / 4 {
-            return (self.listed().filter_map(|id| ids.slot(id, slots)).collect(), None);
+            return (self.listed().filter_map(|id| ids.slot(id, live)).collect(), None);
         }
         let mut largest = None;
         let mut listed = RoaringBitmap::new();
-        for slot in 0..slots {
+        for slot in (0..slots).filter(|&slot| live.now(slot)) {
             let id = ids.id(slot);
             largest = largest.max(Some(id));
             if self.listed.contains(id as u64) {
@@ -212,7 +213,7 @@ impl IdSet {
         (listed, largest)
     }
 
-    fn first_missing(&self, ids: &Ids, slots: u32) -> Option<i64> {
-        self.listed().find(|&id| ids.slot(id, slots).is_none())
+    fn first_missing(&self, ids: &Ids, live: &Live) -> Option<i64> {
+        self.listed().find(|&id| ids.slot(id, live).is_none())
     }
 }

@@ -1,43 +1,43 @@
 //! The codes of a whole row: written anew, and checked.
 
 use super::graph::Graph;
-use super::row::slot_of;
+use super::row::{LockedRow, slot_of};
 use crate::vectors::{EdgeCoder, Vectors};
 
-/// Writes the codes of all edges of a node's layer-0 row, where edges have codes. Nobody else changes the row.
-pub fn code_row(graph: &Graph, vectors: &Vectors, slot: u32) {
+/// Writes the codes of all edges of a node's layer-0 row, whose lock is held, where edges have codes.
+pub fn code_row(graph: &Graph, vectors: &Vectors, slot: u32, row: &LockedRow<'_>) {
     let Some(coder) = vectors.coder() else { return };
+    let links: Vec<u32> = row.links().collect();
     // SAFETY: the row's codes are ours to write; nodes of the graph were written.
-    unsafe { write(graph, vectors, coder, slot, graph.coded_row(slot).1, &vectors.rotated(coder, slot)) };
+    unsafe { write(graph, vectors, coder, &links, graph.coded_row(slot).1, &vectors.rotated(coder, slot)) };
 }
 
 /// Whether the codes of a node's layer-0 row are those of its edges. Nobody changes the row meanwhile.
 pub fn codes_are_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
     let Some(coder) = vectors.coder() else { return true };
+    let mut links = vec![0; graph.capacity(0)];
+    let degree = graph.row(slot, 0).read(&mut links);
     let mut expected = vec![0u16; graph.code_bytes() / 2];
     let expected = expected.as_mut_ptr().cast::<u8>();
     let codes = graph.coded_row(slot).1;
     // SAFETY: nodes of the graph were written; `expected` has room for a row's codes.
     unsafe {
         let node = vectors.rotated(coder, slot);
-        let degree = write(graph, vectors, coder, slot, expected, &node);
+        write(graph, vectors, coder, &links[..degree], expected, &node);
         (0..degree).all(|place| coder.agree(expected, codes, place, &node))
     }
 }
 
-/// Writes the codes of a node's edges to `codes`; says how many.
+/// Writes the codes of a node's edges to `codes`.
 ///
 /// # Safety
 /// `codes` has room for a row's, and nobody else writes them. The nodes of the graph were written.
-unsafe fn write(graph: &Graph, vectors: &Vectors, coder: &EdgeCoder, slot: u32, codes: *mut u8, node: &[f32]) -> usize {
-    let mut links = vec![0; graph.capacity(0)];
-    let degree = graph.row(slot, 0).read(&mut links);
+unsafe fn write(graph: &Graph, vectors: &Vectors, coder: &EdgeCoder, links: &[u32], codes: *mut u8, node: &[f32]) {
     // SAFETY: the caller's promise.
     unsafe {
         std::ptr::write_bytes(codes, 0, graph.code_bytes());
-        for (place, &link) in links[..degree].iter().enumerate() {
+        for (place, &link) in links.iter().enumerate() {
             coder.write(codes, place, node, &vectors.rotated(coder, slot_of(link)));
         }
     }
-    degree
 }

@@ -1,4 +1,6 @@
-//! Codes of the edges of a node that is being inserted.
+//! Codes of edges that are about to be written: of a node that is being inserted, and of nodes that are being mended.
+
+use hashbrown::HashMap;
 
 use super::graph::Graph;
 use crate::vectors::{EdgeCoder, Vectors};
@@ -44,5 +46,43 @@ impl<'a> Ends<'a> {
             // SAFETY: nodes of the graph were written.
             None => write(coder, &unsafe { self.vectors.rotated(coder, neighbor) }),
         }
+    }
+}
+
+/// Codes of edges between any nodes of a neighbourhood, each rotated once. Does nothing where edges have no codes.
+pub struct EdgeCodes<'a> {
+    vectors: &'a Vectors,
+    coder: Option<&'a EdgeCoder>,
+    rotated: HashMap<u32, Vec<f32>>,
+}
+
+impl<'a> EdgeCodes<'a> {
+    /// No node is rotated yet.
+    pub fn new(vectors: &'a Vectors) -> Self {
+        EdgeCodes { vectors, coder: vectors.coder(), rotated: HashMap::new() }
+    }
+
+    /// Rotates nodes ahead of [`EdgeCodes::write`], which happens under a lock.
+    pub fn rotate(&mut self, nodes: impl IntoIterator<Item = u32>) {
+        let Some(coder) = self.coder else { return };
+        for node in nodes {
+            // SAFETY: nodes of the graph were written.
+            self.rotated.entry(node).or_insert_with(|| unsafe { self.vectors.rotated(coder, node) });
+        }
+    }
+
+    /// Writes the code of edge `place` of `node`, which leads to `neighbor`. Both were rotated, and the caller holds the
+    /// lock of the node's row.
+    pub fn write(&self, graph: &Graph, node: u32, place: usize, neighbor: u32) {
+        let Some(coder) = self.coder else { return };
+        // SAFETY: the codes of a row that only the caller writes.
+        unsafe { coder.write(graph.coded_row(node).1, place, &self.rotated[&node], &self.rotated[&neighbor]) };
+    }
+
+    /// Moves the code of edge `from` of `node` to place `to`. The caller holds the lock of the row.
+    pub fn shift(&self, graph: &Graph, node: u32, from: usize, to: usize) {
+        let Some(coder) = self.coder else { return };
+        // SAFETY: as above.
+        unsafe { coder.shift(graph.coded_row(node).1, from, to) };
     }
 }

@@ -10,8 +10,10 @@ use super::row::{HEADER, NONE, Row};
 use super::spread::Spread;
 use super::undo::RowName;
 use crate::arena::Arena;
+use crate::bits::Bits;
 use crate::error::Result;
 use crate::mapped::MappedRows;
+use crate::slots::Slots;
 
 /// The graph's memory: rows and the entry point. Which edges are there is decided elsewhere.
 ///
@@ -31,6 +33,11 @@ pub struct Graph {
     pub(super) entry_lock: Mutex<()>,
     /// How fast neighbourhoods widen.
     pub spread: Spread,
+    /// Slots that were added and not removed since: nodes, and the twins on their chains.
+    pub living: Bits,
+    /// Nodes that were removed, themselves and all of their twins. Walks pass them as long as rows name them; nothing
+    /// is linked to them any more.
+    pub retired: Bits,
 }
 
 /// Where a search starts.
@@ -79,6 +86,8 @@ impl Graph {
             entry: AtomicU64::new(u64::MAX),
             entry_lock: Mutex::new(()),
             spread: Spread::default(),
+            living: Bits::default(),
+            retired: Bits::default(),
         };
         graph.set_entry(entry);
         graph
@@ -120,26 +129,37 @@ impl Graph {
         self.upper_rows.store(rows, Ordering::Release);
     }
 
-    /// Lays out rows without links for the new slots, each with its level.
-    pub fn lay_out(&self, slots: Range<u32>, law: &LevelLaw) -> Result<()> {
-        self.layer0.reserve(slots.end as usize)?;
+    /// Lays out rows without links for the slots of a batch, each with its level. A slot that is used again keeps the
+    /// level that it has, and with it its upper rows.
+    pub fn lay_out(&self, batch: &Slots, law: &LevelLaw) -> Result<()> {
+        self.layer0.reserve(batch.end() as usize)?;
         let mut next = self.upper_rows();
-        let upper: usize = slots.clone().map(|slot| law.level(slot)).sum();
+        let upper: usize = batch.fresh().map(|slot| law.level(slot)).sum();
         self.upper.reserve(next as usize + upper)?;
-        for slot in slots {
+        for slot in batch.fresh() {
             let level = law.level(slot);
-            let (row, codes) = self.coded_row(slot);
-            row.lock().init(level, next);
-            // SAFETY: the row begins with so many bytes, and nobody knows the slot yet. A cancelled add may have left
-            // codes there.
-            unsafe { std::ptr::write_bytes(codes, 0, self.code_bytes) };
-            for upper in next..next + level as u32 {
-                self.upper(upper).lock().init(level, NONE);
-            }
+            self.clear_slot(slot, level, next);
             next += level as u32;
         }
+        for slot in batch.reused() {
+            let row = self.layer0(slot);
+            self.clear_slot(slot, row.level(), row.upper());
+        }
         self.upper_rows.store(next, Ordering::Release);
+        batch.iter().for_each(|slot| _ = self.living.insert(slot));
         Ok(())
+    }
+
+    /// Makes the rows of a slot that nobody knows those of a node without links.
+    fn clear_slot(&self, slot: u32, level: usize, first_upper: u32) {
+        let (row, codes) = self.coded_row(slot);
+        row.lock().init(level, first_upper);
+        // SAFETY: the row begins with so many bytes, and nobody knows the slot. A removed node or a cancelled add may
+        // have left codes there.
+        unsafe { std::ptr::write_bytes(codes, 0, self.code_bytes) };
+        for upper in first_upper..first_upper + level as u32 {
+            self.upper(upper).lock().init(level, NONE);
+        }
     }
 
     /// A node's row on a layer that it reaches.
@@ -159,6 +179,13 @@ impl Graph {
             }
             _ => row,
         }
+    }
+
+    /// The upper rows that a slot has.
+    pub fn upper_rows_of(&self, slot: u32) -> Range<u32> {
+        let row = self.layer0(slot);
+        let first = row.upper();
+        if row.level() == 0 { 0..0 } else { first..first + row.level() as u32 }
     }
 
     /// What the undo log calls the row of a node.
@@ -221,9 +248,15 @@ impl Graph {
         Row::new(unsafe { std::slice::from_raw_parts(address.cast::<AtomicU32>(), HEADER + links) })
     }
 
-    /// Copies a row as snapshots hold it. Nobody writes it meanwhile.
-    pub fn copy_canonical(&self, name: RowName, out: &mut [u32]) {
+    /// Copies a row as snapshots hold it, that of a free slot without what it had when it was in use. Nobody writes it
+    /// meanwhile.
+    pub fn copy_canonical(&self, name: RowName, free: bool, out: &mut [u32]) {
         let links = match name {
+            RowName::Layer0(_) if free => {
+                let (codes, words) = out.split_at_mut(self.code_bytes / 4);
+                codes.fill(0);
+                words
+            }
             RowName::Layer0(slot) => {
                 let (codes, words) = out.split_at_mut(self.code_bytes / 4);
                 let from = self.coded_row(slot).1.cast::<u32>();
@@ -233,7 +266,7 @@ impl Graph {
             }
             RowName::Upper(_) => out,
         };
-        self.named_row(name).copy_canonical(links);
+        self.named_row(name).copy_canonical(free, links);
     }
 
     /// Brings a layer-0 row towards the caches.
@@ -248,15 +281,62 @@ impl Graph {
         (packed != u64::MAX).then_some(EntryPoint { slot: packed as u32, level: (packed >> 32) as usize })
     }
 
+    /// Readies the rows of a snapshot that was read for changes, given which slots are live and which are free. Returns
+    /// the nodes that are retired.
+    pub fn revive(&self, live: &Bits, free: &Bits, slots: u32) -> Vec<u32> {
+        let mut retired = Vec::new();
+        for slot in 0..slots {
+            let row = self.layer0(slot);
+            if live.get(slot) {
+                self.living.insert(slot);
+            } else if row.twin() == NONE && !free.get(slot) {
+                self.retired.insert(slot);
+                retired.push(slot);
+            }
+            if !row.is_twin() {
+                let mut previous = slot;
+                for twin in self.twins(slot) {
+                    self.layer0(twin).lock().set_previous(previous);
+                    previous = twin;
+                }
+            }
+        }
+        retired
+    }
+
+    /// Forgets all of the first `slots` slots. Who is at one of them finds its rows as they were.
+    pub fn clear(&self, slots: u32) {
+        self.set_entry(None);
+        self.truncate_upper(0);
+        self.spread.restore((0, 0));
+        for slot in 0..slots {
+            self.living.remove(slot);
+            self.retired.remove(slot);
+        }
+    }
+
+    /// Whether a slot is a node of the graph that stays: not on a chain, nor retired or free.
+    pub fn is_node(&self, slot: u32) -> bool {
+        let row = self.layer0(slot);
+        !row.is_twin() && (self.living.get(slot) || row.twin() != NONE)
+    }
+
     /// Moves the entry point.
     pub fn set_entry(&self, entry: Option<EntryPoint>) {
         let packed = entry.map_or(u64::MAX, |e| (e.level as u64) << 32 | u64::from(e.slot));
         self.entry.store(packed, Ordering::Release);
     }
 
-    /// The chain of slots with the same vector as `slot`, itself excluded.
+    /// Whether a slot with a chain of equal vectors leads to any that was not removed.
+    pub fn has_twins(&self, slot: u32) -> bool {
+        self.row(slot, 0).twin() != NONE
+    }
+
+    /// The chain of slots with the same vector as `slot`, itself excluded. That of a hostile snapshot may run in a
+    /// circle, but not for ever.
     pub fn twins(&self, slot: u32) -> impl Iterator<Item = u32> {
+        let most = self.mapped().map_or(usize::MAX, |rows| rows.rows());
         let next = |slot: u32| Some(self.row(slot, 0).twin()).filter(|&twin| twin != NONE);
-        std::iter::successors(next(slot), move |&twin| next(twin))
+        std::iter::successors(next(slot), move |&twin| next(twin)).take(most)
     }
 }

@@ -1,34 +1,34 @@
 //! Algorithm 1, INSERT, for many threads at once.
 
-use super::adopt::{foster_homes, has_room};
+use super::adopt::foster_homes;
+use super::edit::{Editor, put};
 use super::ends::Ends;
 use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
 use super::pool::Candidate;
-use super::row::{LockedRow, PROTECTED, slot_of};
+use super::row::{LockedRow, NONE, PROTECTED, slot_of};
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
-use super::undo::{RowName, Undo};
 use crate::filter::Everyone;
-use crate::vectors::{Scorer, Vectors};
+use crate::vectors::Vectors;
 
 /// Links new slots into a graph.
 pub struct Inserter<'a> {
-    /// The graph.
-    pub graph: &'a Graph,
-    /// The vectors, those of the new slots included.
-    pub vectors: &'a Vectors,
-    /// Candidates gathered on each layer.
-    pub ef_construction: usize,
-    /// Slots in use once the batch is in.
-    pub slots: usize,
-    /// The state to go back to.
-    pub undo: &'a Undo,
+    editor: Editor<'a>,
+    graph: &'a Graph,
+    vectors: &'a Vectors,
+    ef_construction: usize,
+    slots: usize,
 }
 
-impl Inserter<'_> {
+impl<'a> Inserter<'a> {
+    /// Gathers `ef_construction` candidates on each layer; `slots` are in use once the batch is in.
+    pub fn new(editor: Editor<'a>, ef_construction: usize, slots: usize) -> Self {
+        Inserter { editor, graph: editor.graph, vectors: editor.vectors, ef_construction, slots }
+    }
+
     /// Links `slot`, whose rows were laid out by [`Graph::lay_out`]. Threads may insert different slots at once, and
     /// searches go on meanwhile: a node is linked to before anything links to it, and each row has its own lock.
     pub fn insert(&self, slot: u32, scratch: &mut Scratch) {
@@ -80,25 +80,31 @@ impl Inserter<'_> {
                     std::mem::swap(&mut scratch.pool, &mut scratch.measured);
                 }
             }
+            // Retired nodes are walked through, but not linked to.
+            let stays = |candidate: &&Candidate| !self.graph.retired.get(candidate.slot());
+            let candidates: Vec<Candidate> = scratch.pool.candidates().iter().filter(stays).copied().collect();
             // On the upper layers a walk is after the direction, and links to what lies in one already cost it more than
             // they bring.
             let keep_pruned = layer == 0;
-            let candidates = scratch.pool.candidates();
             // SAFETY: nodes of the graph were written.
-            neighbors[layer] = unsafe { select_neighbors(self.vectors, candidates, self.graph.m(), keep_pruned) };
+            neighbors[layer] = unsafe { select_neighbors(self.vectors, &candidates, self.graph.m(), keep_pruned) };
             if layer == 0 {
                 if let Some(zero) = self.vectors.zero_score() {
-                    self.graph.spread.learn(scratch.pool.candidates(), zero);
+                    self.graph.spread.learn(&candidates, zero);
                 }
-                near = scratch.pool.candidates().iter().map(|c| c.slot()).collect();
+                near = candidates.iter().map(|c| c.slot()).collect();
                 // SAFETY: as above.
                 twin_of = near.iter().copied().find(|&other| unsafe { self.vectors.equal(slot, other) });
+                if near.is_empty() {
+                    // All around here is being removed; what is far adopts as well.
+                    near.push(entry.slot);
+                }
             }
         }
 
         match twin_of {
             // 3a. The vector is there already: hang the slot on its chain.
-            Some(node) => chain(self.graph, self.undo, slot, node),
+            Some(node) => chain(&self.editor, slot, node),
             None => {
                 // 3b. The node's own links first, then a protected edge that makes it reachable, then the links back.
                 let rotated = std::mem::take(&mut scratch.rotated);
@@ -112,7 +118,8 @@ impl Inserter<'_> {
                 let parent = self.find_home(slot, &near, &ends);
                 for (layer, neighbors) in neighbors.iter().enumerate() {
                     for &neighbor in neighbors.iter().filter(|&&n| layer > 0 || n != parent) {
-                        self.link_back(neighbor, slot, layer, &scorer, &ends, scratch);
+                        let write = |place: usize| ends.write_in(self.graph, neighbor, place);
+                        self.editor.link(neighbor, slot, layer, &scorer, &write);
                     }
                 }
                 scratch.rotated = rotated;
@@ -135,130 +142,29 @@ impl Inserter<'_> {
     /// Adds protected edges parent → slot and slot → parent, unless the parent has no room. Nobody else knows `slot`
     /// until the parent's row names it.
     fn adopt(&self, parent: u32, slot: u32, ends: &Ends<'_>) -> bool {
-        let mut links = vec![0; self.graph.capacity(0)];
-        loop {
-            let (degree, version) = self.graph.row(parent, 0).read_versioned(&mut links);
-            let links = &links[..degree];
-            if !has_room(self.graph, links) {
-                return false;
-            }
-            let victim = (degree == self.graph.capacity(0)).then(|| self.farthest(parent, links));
-            let own = self.graph.row(slot, 0).lock();
-            let before = own.save();
-            let place = protect(&own, parent);
-            ends.write_out(self.graph, slot, place, parent);
-            drop(own);
-            if self.change(parent, 0, version, victim, slot | PROTECTED, ends) {
-                return true;
-            }
+        let own = self.graph.row(slot, 0).lock();
+        let before = own.save();
+        let place = protect(&own, parent);
+        ends.write_out(self.graph, slot, place, parent);
+        drop(own);
+        let adopted = self.editor.protect(parent, slot, &|place| ends.write_in(self.graph, parent, place));
+        if !adopted {
             self.graph.row(slot, 0).lock().restore(&before);
         }
-    }
-
-    /// The place of the farthest unprotected link of `node`.
-    fn farthest(&self, node: u32, links: &[u32]) -> usize {
-        let scores = self.scores(node, links);
-        let unprotected = (0..links.len()).filter(|&i| links[i] & PROTECTED == 0);
-        unprotected
-            .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
-            .expect("a row keeps room for links that are not protected")
-    }
-
-    /// The distances from `node` to its neighbours.
-    fn scores(&self, node: u32, links: &[u32]) -> Vec<f32> {
-        let slots: Vec<u32> = links.iter().map(|&link| slot_of(link)).collect();
-        let mut scores = vec![0.0; slots.len()];
-        let mut query = Vec::new();
-        // SAFETY: nodes of the graph were written.
-        unsafe { self.vectors.read_query(node, &mut query) };
-        self.vectors.scorer(&query).score(&slots, &mut scores);
-        scores
-    }
-
-    /// Adds `slot` to the row of `node`. A full row gives up one link: the farthest of those that the new one occludes
-    /// (Algorithm 4 seen from `node`), or the new one itself if one of the others occludes it, or else the farthest.
-    /// That is one step of the heuristic instead of the whole of it: 2 * 2M distances instead of 2M² / 2.
-    fn link_back(
-        &self,
-        node: u32,
-        slot: u32,
-        layer: usize,
-        scorer: &impl Scorer,
-        ends: &Ends<'_>,
-        scratch: &mut Scratch,
-    ) {
-        let capacity = self.graph.capacity(layer);
-        loop {
-            let (degree, version) = self.graph.row(node, layer).read_versioned(&mut scratch.links);
-            let links = &scratch.links[..degree];
-            if links.iter().any(|&link| slot_of(link) == slot) {
-                return;
-            }
-            let victim = if degree < capacity {
-                None
-            } else {
-                match self.victim(node, links, scorer) {
-                    Some(victim) => Some(victim),
-                    None => return,
-                }
-            };
-            if self.change(node, layer, version, victim, slot, ends) {
-                return;
-            }
-        }
-    }
-
-    /// The place of the link that gives way to the new node that `scorer` measures from; nothing if the new one does.
-    fn victim(&self, node: u32, links: &[u32], scorer: &impl Scorer) -> Option<usize> {
-        let from_node = self.scores(node, links);
-        let slots: Vec<u32> = links.iter().map(|&link| slot_of(link)).collect();
-        let mut from_new = vec![0.0; slots.len()];
-        scorer.score(&slots, &mut from_new);
-        let new = scorer.score_one(node);
-        let nearer = |i: usize| from_node[i] < new;
-        let new_is_occluded = (0..links.len()).any(|i| nearer(i) && from_new[i] < new);
-        let unprotected = || (0..links.len()).filter(|&i| links[i] & PROTECTED == 0);
-        let farthest =
-            |places: &mut dyn Iterator<Item = usize>| places.max_by(|&a, &b| from_node[a].total_cmp(&from_node[b]));
-        let occluded = farthest(&mut unprotected().filter(|&i| !nearer(i) && from_new[i] < from_node[i]));
-        match (occluded, new_is_occluded) {
-            (Some(victim), false) => Some(victim),
-            (Some(victim), true) if from_node[victim] > new => Some(victim),
-            (_, true) => None,
-            (None, false) => farthest(&mut unprotected()).filter(|&i| from_node[i] > new),
-        }
-    }
-
-    /// Adds a link to a row, in the place of `victim` if there is one, unless somebody changed the row since it was read.
-    fn change(&self, node: u32, layer: usize, version: u32, victim: Option<usize>, link: u32, ends: &Ends<'_>) -> bool {
-        let Some(row) = self.graph.row(node, layer).lock_if(version) else { return false };
-        self.undo.note(self.graph.row_name(node, layer), &row);
-        let place = put(&row, victim, link);
-        if layer == 0 {
-            ends.write_in(self.graph, node, place);
-        }
-        true
+        adopted
     }
 }
 
 /// Puts `slot` on the chain of `node`, which holds an equal vector.
-pub(super) fn chain(graph: &Graph, undo: &Undo, slot: u32, node: u32) {
-    let row = graph.row(node, 0);
-    let locked = row.lock();
-    undo.note(RowName::Layer0(node), &locked);
-    graph.row(slot, 0).lock().make_twin(row.twin());
-    locked.set_twin(slot);
-}
-
-/// Replaces link `victim`, or adds a link; says at which place.
-fn put(row: &LockedRow<'_>, victim: Option<usize>, link: u32) -> usize {
-    match victim {
-        Some(i) => {
-            row.set(i, link);
-            i
-        }
-        None => row.push(link),
+pub(super) fn chain(editor: &Editor<'_>, slot: u32, node: u32) {
+    let graph = editor.graph;
+    let head = editor.lock(node, 0);
+    let next = graph.row(node, 0).twin();
+    graph.row(slot, 0).lock().make_twin(node, next);
+    if next != NONE {
+        editor.lock(next, 0).set_previous(slot);
     }
+    head.set_twin(slot);
 }
 
 /// Marks the link to `parent` in an unpublished row as protected; adds it if it is not there. Says where it is.

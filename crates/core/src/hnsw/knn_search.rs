@@ -9,6 +9,7 @@ use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use crate::filter::Admission;
 use crate::flat::Measure;
+use crate::live::Live;
 use crate::types::Counters;
 use crate::vectors::{CodeScorer, Vectors};
 
@@ -28,10 +29,12 @@ pub struct Found {
     pub counters: Counters,
     /// Whether the walk made as many hops as it may, and might have found nearer ones.
     pub cut_short: bool,
+    /// Distances and nodes, before twins are put in and those left out that are no answers.
+    nodes: Vec<(f32, u32)>,
 }
 
 /// What is searched for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Query<'a, A> {
     /// The query, as [`Vectors::scorer`] takes it.
     pub bytes: &'a [u8],
@@ -39,10 +42,10 @@ pub struct Query<'a, A> {
     pub k: usize,
     /// Length of the candidate list, at least `k`.
     pub ef: usize,
-    /// Slots of the index: those below it. The walk may pass others, of an add that is under way.
-    pub visible: u32,
-    /// Who may be answered.
+    /// Who may be answered, as far as it can be said on the way.
     pub admit: A,
+    /// Who is part of the index when the answers are chosen.
+    pub live: &'a Live,
     /// Hops on layer 0 after which a walk that takes only some along gives up.
     pub most: usize,
 }
@@ -126,7 +129,7 @@ fn margin(vectors: &Vectors) -> usize {
     if vectors.walks_rounded() { RERANK_MARGIN } else { 0 }
 }
 
-/// Measures what was found on layer 0 from the full rows.
+/// Measures what was found on layer 0 from the full rows, and puts the twins of each node behind it.
 fn finish<A: Admission>(
     graph: &Graph,
     vectors: &Vectors,
@@ -134,47 +137,47 @@ fn finish<A: Admission>(
     lane: &mut Lane,
     watch: &mut impl Observer,
 ) {
-    let Query { bytes, k, visible, admit, .. } = query;
+    let Query { bytes, k, admit, live, .. } = query;
     let Lane { scratch, found } = lane;
-    found.nearest.clear();
     let all_in_pool = A::EVERYONE && vectors.coder().is_none();
     let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
     let candidates = walked.candidates().iter().take(k + margin(vectors));
     candidates.clone().for_each(|candidate| vectors.prefetch(candidate.slot()));
+    let Found { nearest, nodes, .. } = found;
+    nodes.clear();
     for &candidate in candidates {
         let slot = candidate.slot();
         // SAFETY: slots in the graph were written before they were linked.
         let distance = measure.distance(unsafe { vectors.plane(slot) });
         watch.reranked(candidate, distance);
-        found.nearest.push((distance, slot));
+        nodes.push((distance, slot));
     }
-    found.nearest.sort_unstable_by_key(|&(distance, slot)| Candidate::new(distance, slot));
-    found.counters = counters(scratch, found.nearest.len());
+    nodes.sort_unstable_by_key(|&(distance, slot)| Candidate::new(distance, slot));
+    nearest.clear();
+    live.see(|live| {
+        for &(distance, node) in nodes.iter() {
+            let chain = std::iter::once(node).chain(graph.twins(node));
+            let answers = chain.filter(|&slot| live.get(slot) && admit.admits(slot));
+            for slot in answers.take(k - nearest.len()) {
+                check_twin(graph, vectors, node, slot);
+                nearest.push((distance, slot));
+            }
+        }
+    });
+    found.counters = counters(scratch, found.nodes.len());
     found.cut_short = scratch.cut_short && !A::EVERYONE;
-    add_twins(graph, vectors, k, |slot| slot < visible && admit.admits(slot), &mut found.nearest);
 }
 
-/// Puts the twins of each node behind it, leaves out what may not be answered, and cuts the list at `k`.
-fn add_twins(graph: &Graph, vectors: &Vectors, k: usize, admits: impl Fn(u32) -> bool, nearest: &mut Vec<(f32, u32)>) {
-    let mut i = 0;
-    while i < nearest.len().min(k) {
-        let (distance, slot) = nearest[i];
-        let own = usize::from(admits(slot));
-        let twins = graph.twins(slot).filter(|&twin| admits(twin));
-        let twins: Vec<_> = twins.take(k - i - own).map(|twin| (distance, twin)).collect();
+/// Checks of a mapped snapshot that a slot on the chain of a node is one of its twins.
+#[inline]
+fn check_twin(graph: &Graph, vectors: &Vectors, node: u32, slot: u32) {
+    if let Some(rows) = graph.mapped()
         // SAFETY: the rows of a snapshot are all there.
-        let is_twin = |&(_, twin): &(f32, u32)| unsafe { vectors.equal(slot, twin) };
-        if let Some(rows) = graph.mapped()
-            && !twins.iter().all(is_twin)
-        {
-            rows.refuse(slot, "its chain of equal vectors leads to another vector");
-        }
-        let count = twins.len();
-        nearest.splice(i + own..i + 1, twins);
-        i += own + count;
+        && !unsafe { vectors.equal(node, slot) }
+    {
+        rows.refuse(node, "its chain of equal vectors leads to another vector");
     }
-    nearest.truncate(k);
 }
 
 fn counters(scratch: &Scratch, reranked: usize) -> Counters {

@@ -3,10 +3,10 @@
 //! | word | holds |
 //! | --- | --- |
 //! | 0 | version: odd while a writer changes the row (a seqlock) |
-//! | 1 | degree (low 16 bits), the node's level (next 8), whether it hangs on a chain (next bit) |
-//! | 2 | layer 0: the node's first row among the upper rows |
+//! | 1 | degree (low 16 bits), the slot's level (next 8), whether it hangs on a chain (next bit) |
+//! | 2 | layer 0: the slot's first row among the upper rows |
 //! | 3 | layer 0: the next slot of the chain of equal vectors, or [`NONE`] |
-//! | 4… | `degree` neighbours; the top bit marks a protected edge |
+//! | 4… | `degree` neighbours; the top bit marks a protected edge. On a chain: the slot before |
 //!
 //! Only [`Row`] touches these words. All are atomics, so a racing read is a stale value at worst, and the version tells.
 
@@ -65,17 +65,25 @@ impl<'a> Row<'a> {
         self.0[3].load(Ordering::Acquire)
     }
 
+    /// The slot before this one on the chain of equal vectors. Only writers know it.
+    pub fn previous(self) -> u32 {
+        self.0[HEADER].load(Ordering::Relaxed)
+    }
+
     /// Whether the slot hangs on the chain of an equal vector instead of being a node.
     pub fn is_twin(self) -> bool {
         self.0[1].load(Ordering::Relaxed) & TWIN != 0
     }
 
-    /// Copies the row as snapshots hold it: whatever depends on the history of the row, not its state, is zero. Nobody
-    /// writes the row meanwhile.
-    pub fn copy_canonical(self, out: &mut [u32]) {
-        let used = HEADER + self.degree();
+    /// Copies the row as snapshots hold it: whatever depends on the history of the row, not its state, is zero. Of the
+    /// row of a `free` slot only the level and the place of its upper rows are left. Nobody writes the row meanwhile.
+    pub fn copy_canonical(self, free: bool, out: &mut [u32]) {
+        let used = HEADER + if free { 0 } else { self.degree() };
         for (i, (out, word)) in out.iter_mut().zip(self.0).enumerate() {
             *out = if (1..used).contains(&i) { word.load(Ordering::Relaxed) } else { 0 };
+        }
+        if free {
+            (out[1], out[3]) = ((self.level() as u32) << 16, NONE);
         }
     }
 
@@ -89,8 +97,8 @@ impl<'a> Row<'a> {
         if word(1) & UNKNOWN != 0 || (word(1) & 0xffff) as usize > self.capacity() {
             return Err("its degree is more than a row holds");
         }
-        if self.is_twin() && word(1) != TWIN {
-            return Err("it is on a chain of equal vectors and has links or a level of its own");
+        if self.is_twin() && self.degree() > 0 {
+            return Err("it is on a chain of equal vectors and has links of its own");
         }
         if word(3) != NONE && word(3) >= slots {
             return Err("its chain of equal vectors leads to a slot that does not exist");
@@ -212,10 +220,24 @@ impl LockedRow<'_> {
         self.row.0[3].store(slot, Ordering::Release);
     }
 
-    /// Makes the slot a twin that `next` follows on the chain.
-    pub fn make_twin(&self, next: u32) {
-        self.row.0[1].store(TWIN, Ordering::Relaxed);
+    /// Makes the slot a twin that comes after `previous` on the chain, and before `next`.
+    pub fn make_twin(&self, previous: u32, next: u32) {
+        self.row.0[1].store(TWIN | (self.row.level() as u32) << 16, Ordering::Relaxed);
+        self.set_previous(previous);
         self.set_twin(next);
+    }
+
+    /// Sets the slot before this twin on the chain.
+    pub fn set_previous(&self, slot: u32) {
+        self.set(0, slot);
+    }
+
+    /// Takes away link `i`, in whose place the last one comes; says what the last place was.
+    pub fn swap_remove(&self, i: usize) -> usize {
+        let last = self.row.degree() - 1;
+        self.set(i, self.row.0[HEADER + last].load(Ordering::Relaxed));
+        self.set_header(last, self.row.level());
+        last
     }
 
     /// The words after the version, for the undo log.

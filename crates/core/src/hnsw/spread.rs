@@ -69,6 +69,15 @@ impl Spread {
         }
     }
 
+    /// Forgets as many nodes as were removed: those that come after them count for more, and the mean follows the data.
+    pub fn forget(&self, removed: u64) {
+        let (sum, nodes) = self.parts();
+        let left = nodes.saturating_sub(removed);
+        if left < nodes {
+            self.restore((((u128::from(sum)) * u128::from(left) / u128::from(nodes)) as u64, left));
+        }
+    }
+
     /// The mean; nothing while too few nodes were seen.
     pub(super) fn exponent(&self) -> Option<f64> {
         let (sum, nodes) = self.parts();

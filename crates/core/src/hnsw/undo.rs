@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 use super::code_row::code_row;
 use super::graph::{EntryPoint, Graph};
-use super::row::LockedRow;
+use super::row::{LockedRow, NONE};
+use crate::slots::Slots;
 use crate::vectors::Vectors;
 
 /// A graph's state before a batch.
@@ -18,6 +19,10 @@ pub struct Undo {
     /// One bit for each row that existed before (layer 0, upper): whether it is in the log.
     saved: [Vec<AtomicU64>; 2],
     log: Mutex<Vec<(RowName, Box<[u32]>)>>,
+    /// Slots that the batch adds, removes and retires.
+    added: Vec<u32>,
+    removed: Mutex<Vec<u32>>,
+    retired: Mutex<Vec<u32>>,
 }
 
 /// A row of the graph's arenas.
@@ -30,8 +35,8 @@ pub enum RowName {
 }
 
 impl Undo {
-    /// The state of a graph that has `slots` slots.
-    pub fn new(graph: &Graph, slots: u32) -> Self {
+    /// The state of a graph that has `slots` slots, before a batch that adds those of `added`.
+    pub fn new(graph: &Graph, slots: u32, added: &Slots) -> Self {
         let bits = |rows: u32| (0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let upper_rows = graph.upper_rows();
         Undo {
@@ -41,7 +46,20 @@ impl Undo {
             spread: graph.spread.parts(),
             saved: [bits(slots), bits(upper_rows)],
             log: Mutex::new(Vec::new()),
+            added: added.iter().collect(),
+            removed: Mutex::default(),
+            retired: Mutex::default(),
         }
+    }
+
+    /// Notes that a slot is no longer among the living.
+    pub(super) fn note_removed(&self, slot: u32) {
+        self.removed.lock().push(slot);
+    }
+
+    /// Notes that a node is retired.
+    pub(super) fn note_retired(&self, slot: u32) {
+        self.retired.lock().push(slot);
     }
 
     /// To be called with the row locked, before its first change.
@@ -59,12 +77,23 @@ impl Undo {
         }
     }
 
-    /// Puts every row back. Nobody reads or writes the graph meanwhile.
+    /// Puts every row back. Nobody else changes the graph meanwhile; who reads it may still come to slots that the batch
+    /// added, and finds their rows as the batch left them.
     pub fn roll_back(self, graph: &Graph, vectors: &Vectors) {
+        for &slot in &self.added {
+            graph.living.remove(slot);
+            // A free slot leads a chain no more than it is on one.
+            if slot < self.slots {
+                graph.row(slot, 0).lock().set_twin(NONE);
+            }
+        }
+        self.removed.into_inner().into_iter().for_each(|slot| _ = graph.living.insert(slot));
+        self.retired.into_inner().into_iter().for_each(|slot| _ = graph.retired.remove(slot));
         for (name, words) in self.log.into_inner() {
-            graph.named_row(name).lock().restore(&words);
+            let row = graph.named_row(name).lock();
+            row.restore(&words);
             if let RowName::Layer0(slot) = name {
-                code_row(graph, vectors, slot);
+                code_row(graph, vectors, slot, &row);
             }
         }
         graph.truncate_upper(self.upper_rows);

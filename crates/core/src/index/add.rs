@@ -1,104 +1,134 @@
-//! Adding a batch: all of its rows, or none.
+//! Adding a batch, or putting it in the place of what was there: all of its rows, or none.
 
-use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Index;
 use crate::error::{Error, Result};
-use crate::hnsw::{Bulk, Inserter, Scratch, Undo};
+use crate::hnsw::{self, Bulk, Editor, Inserter, Removed, Scratch, Undo};
 use crate::run::Run;
+use crate::slots::Slots;
 use crate::types::{MAX_SLOTS, Matrix, Params};
 use crate::vectors::check_rows;
 
 /// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
-const SEED_ROWS: u32 = 256;
+const SEED_ROWS: usize = 256;
 
 impl Index {
     /// Adds rows of the stored dtype: all of them, or none if anything is wrong or the run is cancelled. Returns their
     /// ids.
     pub fn add(&self, rows: Matrix<'_>, ids: Option<&[i64]>, run: &Run) -> Result<Vec<i64>> {
-        if self.is_read_only() {
-            return Err(Error::ReadOnly);
-        }
+        self.put(rows, ids, false, run)
+    }
+
+    /// Adds rows, or puts them in the place of those that have the id already: all of them, or none.
+    pub fn upsert(&self, rows: Matrix<'_>, ids: &[i64], run: &Run) -> Result<()> {
+        self.put(rows, Some(ids), true, run).map(drop)
+    }
+
+    /// Adds rows under new ids, or with `replace` under any. A vector in a slot never changes: that of an id that is
+    /// there already comes in a new slot, and the old one is retired.
+    fn put(&self, rows: Matrix<'_>, ids: Option<&[i64]>, replace: bool, run: &Run) -> Result<Vec<i64>> {
+        self.check_writable()?;
         let Params { dim, metric, dtype, .. } = self.params;
         check_rows(rows, dim, metric, dtype, "row")?;
         let _writer = self.writing(run)?;
-        let first = self.slots();
-        let batch = self.ids.check(first, rows.rows, ids)?;
-        let end = u64::from(first) + rows.rows as u64;
-        if end > MAX_SLOTS {
-            return Err(Error::Full { max: MAX_SLOTS });
+        let ids = self.ids.check(rows.rows, ids)?;
+        if !replace {
+            self.ids.check_new(&ids, &self.live)?;
         }
-        let slots = first..end as u32;
-        self.vectors.reserve(end as usize)?;
-        let undo = Undo::new(&self.graph, first);
-        let mut newly_stored = false;
-        let added = self.graph.lay_out(slots.clone(), &self.law).and_then(|()| {
-            newly_stored = self.ids.write_batch(first, &batch)?;
-            self.laid_out.store(slots.end, Ordering::Release);
-            self.link(rows, slots.clone(), &undo, run)
+        let removed: Vec<u32> = ids.iter().filter_map(|&id| self.ids.slot(id, &self.live)).collect();
+        let slots = self.allot(rows.rows, run)?;
+        let undo = Undo::new(&self.graph, self.end(), &slots);
+        let editor = Editor { graph: &self.graph, vectors: &self.vectors, undo: Some(&undo) };
+        let added = self.make_room(&slots, &ids).and_then(|()| {
+            let left = hnsw::doom(&editor, &removed);
+            self.link(rows, &slots, &left, &editor, run)?;
+            self.take_out(&editor, &left, run)?;
+            Ok(left)
         });
         match added {
-            Ok(()) => {
-                self.ids.commit(first, &batch);
-                self.committed.store(slots.end, Ordering::Release);
-                Ok(batch.ids)
+            Ok(left) => {
+                self.commit(&slots, &ids, &removed, left, run);
+                Ok(ids)
             }
             Err(error) => {
-                let _nobody_searches = self.gate.write();
                 undo.roll_back(&self.graph, &self.vectors);
-                self.ids.forget(newly_stored);
-                self.laid_out.store(first, Ordering::Release);
+                self.set_laid_out(self.end());
+                let mut spare = self.spare.lock();
+                spare.put(slots.reused().collect(), &self.readers);
+                spare.haunt(&self.readers);
                 Err(error)
             }
         }
     }
 
+    /// Slots for so many rows: free ones, and then new ones.
+    fn allot(&self, rows: usize, run: &Run) -> Result<Slots> {
+        let mut spare = self.spare.lock();
+        let first = self.end();
+        let reused = spare.take(rows, &self.readers);
+        let end = u64::from(first) + (rows - reused.len()) as u64;
+        let slots = Slots::new(reused, first..end.min(MAX_SLOTS) as u32);
+        // Where an add was cancelled, readers may still look at what it left: for a moment.
+        while end > u64::from(first) && spare.is_haunted(&self.readers) && !run.is_cancelled() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let refused = match end {
+            _ if run.is_cancelled() => Error::Cancelled,
+            end if end > MAX_SLOTS => Error::Full { max: MAX_SLOTS },
+            _ => return Ok(slots),
+        };
+        spare.put(slots.reused().collect(), &self.readers);
+        Err(refused)
+    }
+
+    /// Makes room for the rows of slots, and lays out those of the graph and the ids.
+    fn make_room(&self, slots: &Slots, ids: &[i64]) -> Result<()> {
+        self.vectors.reserve(slots.end() as usize)?;
+        self.graph.lay_out(slots, &self.law)?;
+        self.ids.write_batch(slots, ids, &self.live)?;
+        self.set_laid_out(slots.end());
+        Ok(())
+    }
+
     /// Writes the rows, then links them.
-    fn link(&self, rows: Matrix<'_>, slots: Range<u32>, undo: &Undo, run: &Run) -> Result<()> {
+    fn link(&self, rows: Matrix<'_>, slots: &Slots, left: &Removed, editor: &Editor<'_>, run: &Run) -> Result<()> {
         run.for_each_uncounted(
             rows.rows,
             1024,
             || (),
             |(), i| {
                 // SAFETY: the slot was reserved, and nobody knows it before it is linked.
-                unsafe { self.vectors.write(slots.start + i as u32, rows.row(i)) };
+                unsafe { self.vectors.write(slots.get(i), rows.row(i)) };
                 Ok(())
             },
         )?;
         let bulk = Bulk {
-            graph: &self.graph,
-            vectors: &self.vectors,
+            editor: *editor,
             ef_construction: self.params.ef_construction,
-            first: slots.start,
-            end: slots.end,
-            undo,
+            first: slots.fresh().start,
+            end: slots.end(),
             run,
         };
-        if bulk.suits() {
+        // It takes all slots before the batch for vectors that stay.
+        let nothing_was_removed =
+            left.is_empty() && slots.len() == slots.fresh().len() && self.len() == bulk.first as usize;
+        if nothing_was_removed && bulk.suits() {
             return bulk.link();
         }
-        let inserter = Inserter {
-            graph: &self.graph,
-            vectors: &self.vectors,
-            ef_construction: self.params.ef_construction,
-            slots: slots.end as usize,
-            undo,
-        };
-        let insert = |scratch: &mut Scratch, slot: u32| {
-            inserter.insert(slot, scratch);
-            Ok(())
-        };
-        let seeds = SEED_ROWS.clamp(slots.start, slots.end) - slots.start;
+        let inserter = Inserter::new(*editor, self.params.ef_construction, slots.end() as usize);
+        let seeds = SEED_ROWS.saturating_sub(self.len()).min(rows.rows);
         let mut scratch = Scratch::default();
-        for slot in slots.start..slots.start + seeds {
+        for i in 0..seeds {
             if run.is_cancelled() {
                 return Err(Error::Cancelled);
             }
-            insert(&mut scratch, slot)?;
+            inserter.insert(slots.get(i), &mut scratch);
             run.advance(1);
         }
-        let rest = slots.start + seeds;
-        run.for_each((slots.end - rest) as usize, 16, Scratch::default, |scratch, i| insert(scratch, rest + i as u32))
+        run.for_each(rows.rows - seeds, 16, Scratch::default, |scratch, i| {
+            inserter.insert(slots.get(seeds + i), scratch);
+            Ok(())
+        })
     }
 }

@@ -65,6 +65,7 @@ impl Index {
             return Err(Error::invalid(format!("one query is explained at a time, not {}", query.rows)));
         }
         let options = SearchOptions { counters: true, ..*options };
+        let _slots_stay = self.readers.enter();
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
         let asked = self.ask(1, &options, allowed.as_deref());
         let expected = [asked.costs.scan as u64, asked.costs.walk as u64];

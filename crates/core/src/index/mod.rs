@@ -3,47 +3,57 @@
 mod add;
 mod explain;
 mod near;
+mod remove;
 mod report;
 mod search;
 mod shape;
+mod spare;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::hnsw::{Graph, INTERLEAVED, Lane, LevelLaw};
 use crate::ids::Ids;
+use crate::live::Live;
 use crate::mapped::MappedFile;
+use crate::readers::Readers;
 use crate::run::Run;
 use crate::types::Params;
 use crate::vectors::Vectors;
 
 pub use explain::{Explanation, Route};
 pub use near::Ragged;
+pub use remove::Compacted;
 pub use report::{Report, Stats};
 pub use shape::{Links, Shape};
+pub(crate) use spare::Spare;
 
 /// An approximate nearest-neighbour index.
 ///
-/// Any number of threads may search while one adds; adds wait for each other.
+/// Any number of threads may search while one adds or removes; those wait for each other.
 pub struct Index {
     params: Params,
     law: LevelLaw,
     pub(crate) vectors: Vectors,
     pub(crate) graph: Graph,
     pub(crate) ids: Ids,
-    /// Slots that belong to the index: those below it.
+    /// Slots that may be answers.
+    pub(crate) live: Live,
+    /// Slots that were ever used.
     committed: AtomicU32,
     /// Slots that the graph may name: more than `committed` while a batch is being added.
     laid_out: AtomicU32,
+    /// Slots that can be used again, or will be.
+    pub(crate) spare: Mutex<Spare>,
     /// The snapshot that the parts are a map of; such an index can't be changed.
     mapped: Option<Arc<MappedFile>>,
     writer: Mutex<()>,
-    /// Held for reading by each query; for writing while a batch is taken back, since slots vanish then.
-    gate: RwLock<()>,
+    /// Who may be at a slot that nothing leads to any more.
+    readers: Readers,
     lanes: Mutex<Vec<[Lane; INTERLEAVED]>>,
     /// No other index of this process has it: filters remember the slots of an index by its number.
     number: u64,
@@ -58,6 +68,8 @@ pub(crate) struct Parts {
     pub vectors: Vectors,
     pub graph: Graph,
     pub ids: Ids,
+    pub live: Live,
+    pub spare: Spare,
     pub slots: u32,
     pub mapped: Option<Arc<MappedFile>>,
 }
@@ -71,7 +83,9 @@ impl Index {
         Ok(Index::from_parts(Parts {
             vectors,
             graph: Graph::new(m, params.code_bytes()),
-            ids: Ids::new(),
+            ids: Ids::new(0),
+            live: Live::default(),
+            spare: Spare::default(),
             slots: 0,
             mapped: None,
             params,
@@ -86,11 +100,13 @@ impl Index {
             vectors: parts.vectors,
             graph: parts.graph,
             ids: parts.ids,
+            live: parts.live,
+            spare: Mutex::new(parts.spare),
             committed: AtomicU32::new(parts.slots),
             laid_out: AtomicU32::new(parts.slots),
             mapped: parts.mapped,
             writer: Mutex::new(()),
-            gate: RwLock::new(()),
+            readers: Readers::default(),
             lanes: Mutex::new(Vec::new()),
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         }
@@ -103,7 +119,7 @@ impl Index {
 
     /// How many vectors it holds.
     pub fn len(&self) -> usize {
-        self.slots() as usize
+        self.live.count() as usize
     }
 
     /// Whether it holds none.
@@ -126,33 +142,57 @@ impl Index {
         self.mapped.as_ref().map_or(Ok(()), |file| file.undamaged())
     }
 
-    pub(crate) fn slots(&self) -> u32 {
+    /// How many rows there are: those of vectors, and those of removed ones whose place was not yet taken.
+    pub fn slots(&self) -> usize {
+        self.end() as usize
+    }
+
+    /// The slot after the last that was ever used.
+    pub(crate) fn end(&self) -> u32 {
         self.committed.load(Ordering::Acquire)
+    }
+
+    fn set_end(&self, slots: u32) {
+        self.committed.store(slots, Ordering::Release);
+    }
+
+    /// The slot after the last that the graph may name.
+    fn laid_out(&self) -> u32 {
+        self.laid_out.load(Ordering::Acquire)
+    }
+
+    fn set_laid_out(&self, slots: u32) {
+        self.laid_out.store(slots, Ordering::Release);
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.is_read_only() { Err(Error::ReadOnly) } else { Ok(()) }
     }
 
     /// Whether an id is there.
     pub fn contains(&self, id: i64) -> Result<bool> {
-        let found = self.ids.slot(id, self.slots()).is_some();
+        let found = self.ids.slot(id, &self.live).is_some();
         self.undamaged().map(|()| found)
     }
 
-    /// All ids, in the order they were added.
+    /// All ids, in the order they were added, but that those which took the place of removed ones are in that place.
     pub fn ids(&self) -> Result<Vec<i64>> {
-        let ids = (0..self.slots()).map(|slot| self.ids.id(slot)).collect();
+        let _slots_stay = self.readers.enter();
+        let ids = self.live.see(|live| live.iter(self.end()).map(|slot| self.ids.id(slot)).collect());
         self.undamaged().map(|()| ids)
     }
 
     /// The stored bytes of each id's vector, one after another.
     pub fn get(&self, ids: &[i64]) -> Result<Vec<u8>> {
-        let slots = self.slots();
         let row_bytes = self.params.dtype.row_bytes(self.params.dim);
         let too_many = || Error::OutOfMemory(format!("{} vectors of {row_bytes} bytes", ids.len()));
         let length = ids.len().checked_mul(row_bytes).ok_or_else(too_many)?;
         let mut out = Vec::new();
         out.try_reserve_exact(length).map_err(|_| too_many())?;
         out.resize(length, 0);
+        let _slots_stay = self.readers.enter();
         for (&id, row) in ids.iter().zip(out.chunks_exact_mut(row_bytes)) {
-            let slot = self.ids.slot(id, slots);
+            let slot = self.ids.slot(id, &self.live);
             self.undamaged()?;
             let slot = slot.ok_or(Error::NotFound { id })?;
             self.vectors.check_given(slot);

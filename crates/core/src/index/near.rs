@@ -3,7 +3,7 @@
 
 use super::Index;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, SlotSet};
+use crate::filter::Filter;
 use crate::flat::{self, Measure};
 use crate::hnsw::slot_of;
 use crate::run::Run;
@@ -37,13 +37,13 @@ impl Index {
         if radius.is_nan() || (radius < 0.0 && metric != Metric::Ip) {
             return Err(Error::invalid(format!("the radius must be a distance, 0 or more, not {radius}")));
         }
+        let _slots_stay = self.readers.enter();
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
         let allowed = allowed.as_deref();
         self.check_rows(allowed, run)?;
-        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
-        let blocks = unsafe { self.vectors.blocks(self.len()) };
+        let (blocks, subset) = self.rows_to_scan(allowed);
         let space = self.vectors.space();
-        let mut near = flat::within(&blocks, allowed.map(SlotSet::list), space, queries, radius, run)?;
+        let mut near = flat::within(&blocks, subset.as_deref(), space, queries, radius, run)?;
         let mut answer = Ragged { offsets: vec![0], ..Ragged::default() };
         for of_query in &mut near {
             of_query.truncate(limit.unwrap_or(usize::MAX));
@@ -64,6 +64,7 @@ impl Index {
         if query.rows != 1 {
             return Err(Error::invalid(format!("distances are measured from one query, not {}", query.rows)));
         }
+        let _slots_stay = self.readers.enter();
         let mut measure = Measure::new(self.vectors.space(), query.bytes);
         let distances = ids.iter().map(|&id| {
             let slot = self.slot_of_id(id)?;
@@ -77,6 +78,7 @@ impl Index {
 
     /// The ids that an id's node links to on a layer. A vector that equals another one is no node, and links to none.
     pub fn neighbors_of(&self, id: i64, layer: usize) -> Result<Vec<i64>> {
+        let _slots_stay = self.readers.enter();
         let slot = self.slot_of_id(id)?;
         let level = self.graph.row(slot, 0).level();
         if layer > level {
@@ -84,14 +86,13 @@ impl Index {
         }
         let mut links = vec![0; self.graph.capacity(layer)];
         let degree = self.graph.row(slot, layer).read(&mut links);
-        let visible = self.slots();
-        let neighbors = links[..degree].iter().map(|&link| slot_of(link)).filter(|&slot| slot < visible);
-        let ids = neighbors.map(|slot| self.ids.id(slot)).collect();
+        // Links to removed vectors are on their way out, and those to vectors of an add under way on their way in.
+        let ids = links[..degree].iter().filter_map(|&link| self.name(slot_of(link))).collect();
         self.undamaged().map(|()| ids)
     }
 
     fn slot_of_id(&self, id: i64) -> Result<u32> {
-        let slot = self.ids.slot(id, self.slots());
+        let slot = self.ids.slot(id, &self.live);
         self.undamaged()?;
         slot.ok_or(Error::NotFound { id })
     }

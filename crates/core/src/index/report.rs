@@ -14,6 +14,10 @@ pub struct Stats {
     pub degree_histogram: Vec<Vec<u64>>,
     /// Bytes in use, by part.
     pub bytes: Vec<(&'static str, u64)>,
+    /// Slots with a vector; with a removed one that rows may name; with none.
+    pub slots: [u64; 3],
+    /// Parts of the graph that no edge of the spanning tree ties to the rest.
+    pub loose_parts: u64,
     /// The id where searches start.
     pub entry_point: Option<i64>,
 }
@@ -29,6 +33,8 @@ pub struct Report {
     pub links: u64,
     /// Edges of layer 0 without an edge back; pruning makes them, and it may.
     pub one_way_links: u64,
+    /// Links of layer 0 to vectors that were removed; walked, until they are swept.
+    pub dangling_links: u64,
     /// Vectors that equal another one and hang on it.
     pub duplicates: u64,
     /// Laws that are broken, each in words.
@@ -46,7 +52,7 @@ impl Index {
     /// Figures of the index.
     pub fn stats(&self) -> Result<Stats> {
         let _writer = self.writer.lock();
-        let slots = self.slots();
+        let slots = self.end();
         let of = |bytes: usize, rows: u32| bytes as u64 * u64::from(rows);
         let (layer0, upper) = self.graph.arenas();
         let mut bytes: Vec<_> = self
@@ -58,11 +64,14 @@ impl Index {
         bytes.push(("links", of(layer0.row_bytes(), slots)));
         bytes.push(("upper links", of(upper.row_bytes(), self.graph.upper_rows())));
         bytes.push(("ids", self.ids.bytes(slots)));
+        let (live, free) = (self.live.count(), self.spare.lock().count() as u64);
         let stats = Stats {
             nodes_per_layer: hnsw::nodes_per_layer(&self.graph, slots),
             degree_histogram: hnsw::degree_histogram(&self.graph, slots),
             bytes,
-            entry_point: self.graph.entry().map(|entry| self.ids.id(entry.slot)),
+            slots: [live, u64::from(slots) - live - free, free],
+            loose_parts: (hnsw::parts(&self.graph, slots) - 1).max(0) as u64,
+            entry_point: self.graph.entry().and_then(|entry| self.name(entry.slot)),
         };
         self.undamaged().map(|()| stats)
     }
@@ -72,15 +81,23 @@ impl Index {
     pub fn verify(&self, run: &Run) -> Result<Report> {
         let _writer = self.writing(run)?;
         self.check_snapshot(run)?;
-        let found = hnsw::verify(&self.graph, &self.vectors, self.slots());
+        let free = self.spare.lock().bits();
+        let found = hnsw::verify(&self.graph, &self.vectors, self.end(), &free);
         let report = Report {
             reachable: found.reachable,
             unreachable: found.unreachable.iter().map(|&slot| self.ids.id(slot)).collect(),
             links: found.links,
             one_way_links: found.one_way_links,
+            dangling_links: found.dangling_links,
             duplicates: found.twins,
             broken: found.broken,
         };
         self.undamaged().map(|()| report)
+    }
+
+    /// The id of a node's vector, or of its first twin if the node itself was removed.
+    pub(super) fn name(&self, node: u32) -> Option<i64> {
+        let mut named = std::iter::once(node).chain(self.graph.twins(node));
+        named.find(|&slot| self.live.now(slot)).map(|slot| self.ids.id(slot))
     }
 }

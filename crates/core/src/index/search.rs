@@ -1,7 +1,8 @@
 //! Searching: by the graph, or every vector.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
@@ -40,6 +41,8 @@ impl Index {
     ) -> Result<Hits> {
         let Params { dim, metric, dtype, .. } = self.params;
         check_queries(queries, dim, metric, dtype)?;
+        // What the filter names must not become another vector meanwhile.
+        let _slots_stay = filter.is_some().then(|| self.readers.enter());
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
         let asked = self.ask(queries.rows, options, allowed.as_deref());
         if asked.scan { self.scan(queries, &asked, run) } else { self.walk(queries, &asked, run) }
@@ -72,8 +75,8 @@ impl Index {
     /// The slots that a filter allows.
     pub(super) fn allowed(&self, filter: Filter<'_>) -> Result<Arc<SlotSet>> {
         let changes = self.ids.changes();
-        let state = State { index: self.number, changes, slots: self.slots() };
-        let allowed = filter.ids.resolve(&self.ids, state, filter.missing);
+        let state = State { index: self.number, changes, slots: self.end() };
+        let allowed = filter.ids.resolve(&self.ids, &self.live, state, filter.missing);
         self.undamaged()?;
         allowed
     }
@@ -104,17 +107,16 @@ impl Index {
         run: &Run,
         watching: &mut [O],
     ) -> Result<()> {
-        let _no_slot_vanishes = self.gate.read();
-        let slots = self.laid_out.load(Ordering::Acquire);
-        let visible = self.slots();
+        let _slots_stay = self.readers.enter();
+        let slots = self.laid_out();
         let lanes = &mut pooled.lanes;
         match asked.allowed {
-            None if slots == visible => {
-                self.walk_together(queries, Everyone, slots, visible, asked, lanes, watching)?;
+            None if self.live.count() == u64::from(slots) => {
+                self.walk_together(queries, Everyone, slots, asked, lanes, watching)?;
             }
             set => {
-                let admit = Admitted { visible, allowed: set.map(SlotSet::words) };
-                self.walk_together(queries, admit, slots, visible, asked, lanes, watching)?;
+                let admit = Admitted { live: &self.live, allowed: set.map(SlotSet::words) };
+                self.walk_together(queries, admit, slots, asked, lanes, watching)?;
             }
         }
         for (lane, output) in lanes.iter().zip(outputs).take(queries.len()) {
@@ -126,13 +128,11 @@ impl Index {
     }
 
     /// Walks for up to [`INTERLEAVED`] queries.
-    #[expect(clippy::too_many_arguments, reason = "what a group shares, and what each of it has")]
     fn walk_together<A: Admission, O: Observer>(
         &self,
         queries: &[&[u8]],
         admit: A,
         slots: u32,
-        visible: u32,
         asked: &Asked<'_>,
         lanes: &mut [Lane],
         watching: &mut [O],
@@ -142,10 +142,12 @@ impl Index {
         let ef = options.ef_search.max(options.k).min(slots.max(1));
         let k = options.k.min(slots.max(1));
         let most = if forced { usize::MAX } else { costs.most_hops() };
-        let query = |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, visible, admit, most };
+        let query = |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, admit, live: &self.live, most };
         let group: [Query<'_, A>; INTERLEAVED] = std::array::from_fn(query);
+        let matching = || allowed.map_or(self.len(), SlotSet::len);
+        let before = matching();
         hnsw::knn_search(&self.graph, &self.vectors, &group[..queries.len()], slots, lanes, watching);
-        let matching = allowed.map_or(visible as usize, SlotSet::len);
+        let matching = before.min(matching());
         for (query, Lane { found, .. }) in queries.iter().zip(lanes) {
             found.counters.matching = matching as u64;
             found.counters.expected_cost = costs.walk as u64;
@@ -159,9 +161,8 @@ impl Index {
     }
 
     /// Finds by a scan what the graph may not lead to. The edges of a graph of inner products lead to long vectors that
-    /// point the same way; where too few have a positive product with the query, the answers are the short ones. In an
-    /// index that is being loaded, vectors that are not yet part of it may fill the whole candidate list. And where all
-    /// that a filter allows lies far from the query, a walk would come to everything else first.
+    /// point the same way; where too few have a positive product with the query, the answers are the short ones. Vectors
+    /// that are not yet part of the index, or no longer, may fill the whole candidate list. And where all that a filter allows lies far from the query, a walk would come to everything else first.
     fn scan_after(&self, query: &[u8], allowed: Option<&SlotSet>, k: usize, found: &mut Found) -> Result<()> {
         let hits = self.scan_slots(Matrix { bytes: query, rows: 1 }, allowed, k, false, &Run::new(1))?;
         let slots = hits.ids.iter().take_while(|&&slot| slot >= 0).map(|&slot| slot as u32);
@@ -175,6 +176,7 @@ impl Index {
     /// Answers by comparing all that is allowed.
     pub(super) fn scan(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
         let Asked { options, allowed, costs, .. } = asked;
+        let _slots_stay = self.readers.enter();
         let mut hits = self.scan_slots(queries, *allowed, options.k, options.counters, run)?;
         for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
             self.vectors.check_given(*id as u32);
@@ -185,7 +187,7 @@ impl Index {
         Ok(hits)
     }
 
-    /// The nearest of all slots that are allowed, as slots.
+    /// The nearest of all slots that are allowed, as slots. The caller is among the readers until it knows their ids.
     fn scan_slots(
         &self,
         queries: Matrix<'_>,
@@ -195,14 +197,25 @@ impl Index {
         run: &Run,
     ) -> Result<Hits> {
         self.check_rows(allowed, run)?;
-        // SAFETY: the slots of the index were written, and rows are immutable; those of a map were just checked.
-        let blocks = unsafe { self.vectors.blocks(self.len()) };
-        flat::search(&blocks, allowed.map(SlotSet::list), self.vectors.space(), queries, k, counters, run)
+        let (blocks, subset) = self.rows_to_scan(allowed);
+        flat::search(&blocks, subset.as_deref(), self.vectors.space(), queries, k, counters, run)
+    }
+
+    /// The rows of all live slots, and those of them that are allowed. The caller is among the readers as long as it
+    /// has them, and of a map they were checked.
+    pub(super) fn rows_to_scan<'a>(
+        &'a self,
+        allowed: Option<&'a SlotSet>,
+    ) -> (Vec<flat::Block<'a>>, Option<Cow<'a, [u32]>>) {
+        let runs = self.live.runs(self.end());
+        let subset = allowed.map(|set| within(set.list(), &runs));
+        // SAFETY: live slots were written and rows are immutable; none is written anew while a reader may know it.
+        (unsafe { self.vectors.blocks(runs) }, subset)
     }
 
     /// Checks the rows of a mapped snapshot that a scan will read.
     pub(super) fn check_rows(&self, allowed: Option<&SlotSet>, run: &Run) -> Result<()> {
-        let Some(set) = allowed else { return self.vectors.check_mapped(run) };
+        let Some(set) = allowed else { return self.vectors.check_mapped(&self.live, run) };
         if self.is_read_only() {
             set.list().iter().for_each(|&slot| self.vectors.check_given(slot));
         }
@@ -236,4 +249,16 @@ impl Drop for PooledLanes<'_> {
     fn drop(&mut self) {
         self.pool.lock().push(std::mem::take(&mut self.lanes));
     }
+}
+
+/// Those of some slots that lie in these runs; both ascend.
+fn within<'a>(slots: &'a [u32], runs: &[Range<u32>]) -> Cow<'a, [u32]> {
+    let is_in = |slot: &u32| {
+        let place = runs.partition_point(|run| run.end <= *slot);
+        runs.get(place).is_some_and(|run| run.start <= *slot)
+    };
+    if runs.len() == 1 && slots.last().is_none_or(|last| is_in(last) && is_in(&slots[0])) {
+        return Cow::Borrowed(slots);
+    }
+    Cow::Owned(slots.iter().copied().filter(is_in).collect())
 }

@@ -4,7 +4,10 @@ use super::Index;
 use crate::error::Result;
 use crate::hnsw::slot_of;
 
-/// All nodes and links, by place: the order in which vectors were added.
+/// The place of what has none.
+const NOWHERE: u32 = u32::MAX;
+
+/// All nodes and links, by place: the order in which vectors were added, but that some took the place of removed ones.
 #[derive(Clone, Debug, Default)]
 pub struct Shape {
     /// The id of each place.
@@ -32,29 +35,44 @@ impl Index {
     /// The whole graph, as of one moment.
     pub fn shape(&self) -> Result<Shape> {
         let _writer = self.writer.lock();
-        let slots = self.slots();
-        let is_node = |&slot: &u32| !self.graph.row(slot, 0).is_twin();
+        let slots = self.end();
+        let live: Vec<u32> = self.live.see(|live| live.iter(slots).collect());
+        // A twin has a level for when its slot is used again, but is no node on it.
+        let level = |slot: u32| if self.graph.is_node(slot) { self.graph.row(slot, 0).level() } else { 0 };
         let mut shape = Shape {
-            ids: (0..slots).map(|slot| self.ids.id(slot)).collect(),
-            levels: (0..slots).map(|slot| self.graph.row(slot, 0).level() as u8).collect(),
-            nodes: (0..slots).collect(),
+            ids: live.iter().map(|&slot| self.ids.id(slot)).collect(),
+            levels: live.iter().map(|&slot| level(slot) as u8).collect(),
+            nodes: (0..live.len() as u32).collect(),
             layers: Vec::new(),
         };
-        for node in (0..slots).filter(is_node) {
-            // A chain of a damaged map may run in a circle.
-            let twins = self.graph.twins(node).take(slots as usize);
-            twins.filter(|&twin| twin < slots).for_each(|twin| shape.nodes[twin as usize] = node);
+        let mut places = vec![NOWHERE; slots as usize];
+        (0u32..).zip(&live).for_each(|(place, &slot)| places[slot as usize] = place);
+        let mut nodes: Vec<(u32, u32)> = Vec::new();
+        for node in (0..slots).filter(|&slot| self.graph.is_node(slot)) {
+            // A chain of a damaged map may run in a circle, or to what is not there.
+            let twins: Vec<u32> = self.graph.twins(node).filter(|&twin| self.live.now(twin)).collect();
             self.undamaged()?;
+            if places[node as usize] == NOWHERE {
+                // The node was removed: the first of its twins stands for it.
+                let Some(&first) = twins.first() else { continue };
+                places[node as usize] = places[first as usize];
+                shape.levels[places[first as usize] as usize] = level(node) as u8;
+            }
+            let place = places[node as usize];
+            twins.into_iter().for_each(|twin| shape.nodes[places[twin as usize] as usize] = place);
+            nodes.push((place, node));
         }
+        nodes.sort_unstable();
         let top = self.graph.entry().map_or(0, |entry| entry.level + 1);
         let mut links = vec![0; self.graph.capacity(0)];
         for layer in 0..top {
             let mut all = Links { offsets: vec![0], ..Links::default() };
-            let reaches = |&slot: &u32| usize::from(shape.levels[slot as usize]) >= layer;
-            for node in (0..slots).filter(is_node).filter(reaches) {
+            for &(place, node) in nodes.iter().filter(|&&(_, node)| level(node) >= layer) {
                 let degree = self.graph.row(node, layer).read(&mut links);
-                all.nodes.push(node);
-                all.neighbors.extend(links[..degree].iter().map(|&link| slot_of(link)));
+                all.nodes.push(place);
+                // Links to removed vectors are on their way out.
+                let there = links[..degree].iter().map(|&link| places[slot_of(link) as usize]);
+                all.neighbors.extend(there.filter(|&place| place != NOWHERE));
                 all.offsets.push(all.neighbors.len() as u64);
             }
             shape.layers.push(all);

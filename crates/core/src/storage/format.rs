@@ -22,10 +22,15 @@ pub const LINKS: &str = "links";
 pub const UPPER: &str = "upper";
 pub const IDS: &str = "ids";
 pub const ORDER: &str = "order";
+pub const STATE: &str = "state";
 pub const SUMS: &str = "sums";
 
+/// Slots whose state a row of that section tells, and its bytes: a word for those that are live, one for free ones.
+pub const SLOTS_PER_STATE: u32 = 64;
+pub const STATE_BYTES: usize = 16;
+
 /// Where the section table starts, and bytes of an entry.
-const TABLE: usize = 128;
+const TABLE: usize = 160;
 const ENTRY: usize = 32;
 /// Where the header's own sum is.
 const HEADER_SUM: usize = BLOCK - 4;
@@ -35,8 +40,10 @@ const HEADER_SUM: usize = BLOCK - 4;
 pub struct Header {
     /// What the index was made with.
     pub params: Params,
-    /// Vectors.
+    /// Slots.
     pub slots: u32,
+    /// Those with a vector that was not removed.
+    pub live: u32,
     /// Rows of the upper layers.
     pub upper_rows: u32,
     /// Where searches start.
@@ -45,6 +52,8 @@ pub struct Header {
     pub spread: (u64, u64),
     /// Whether ids differ from slots.
     pub ids: bool,
+    /// The number after the largest id that ever was.
+    pub next_id: u64,
 }
 
 impl Header {
@@ -66,7 +75,10 @@ impl Header {
         layout.push(UPPER, u64::from(self.upper_rows), row_bytes(m));
         if self.ids {
             layout.push(IDS, slots, 8);
-            layout.push(ORDER, slots, 4);
+            layout.push(ORDER, u64::from(self.live), 4);
+        }
+        if self.live < self.slots {
+            layout.push(STATE, u64::from(self.slots.div_ceil(SLOTS_PER_STATE)), STATE_BYTES);
         }
         let summed_blocks = layout.file_bytes / BLOCK as u64 - 1;
         layout.push(SUMS, summed_blocks.div_ceil(SUMS_PER_BLOCK as u64), BLOCK);
@@ -101,6 +113,8 @@ impl Header {
         block.put(104, &self.spread.0.to_le_bytes());
         block.put(112, &self.spread.1.to_le_bytes());
         block.put(120, rows.as_str().as_bytes());
+        block.put(128, &self.next_id.to_le_bytes());
+        block.put(136, &self.live.to_le_bytes());
         for (i, section) in layout.sections.iter().enumerate() {
             let at = TABLE + i * ENTRY;
             block.put(at, section.name.as_bytes());
@@ -190,20 +204,24 @@ impl Block {
             layout: self.name::<8>(120).parse().map_err(refused)?,
         };
         params.check().map_err(refused)?;
-        let (slots, upper_rows) = (self.u32(60), self.u32(80));
-        if u64::from(slots) > MAX_SLOTS || u64::from(upper_rows) > u64::from(slots) * MAX_LEVEL as u64 {
-            return Err(format!("{slots} vectors with {upper_rows} upper rows are more than an index holds"));
+        let (slots, live, upper_rows) = (self.u32(60), self.u32(136), self.u32(80));
+        if u64::from(slots) > MAX_SLOTS || live > slots || u64::from(upper_rows) > u64::from(slots) * MAX_LEVEL as u64 {
+            return Err(format!("{live} vectors in {slots} slots with {upper_rows} upper rows are no index"));
         }
         let entry = EntryPoint { slot: self.u32(84), level: self.u32(88) as usize };
-        if slots > 0 && (entry.slot >= slots || entry.level > MAX_LEVEL || entry.level > upper_rows as usize) {
+        if live > 0 && (entry.slot >= slots || entry.level > MAX_LEVEL || entry.level > upper_rows as usize) {
             return Err(format!("its entry point, slot {} at level {}, is no node", entry.slot, entry.level));
         }
         let spread = (u64::from_le_bytes(self.array(104)), u64::from_le_bytes(self.array(112)));
-        if !Spread::is_possible(spread, slots) {
+        if !Spread::is_possible(spread, live) {
             return Err(format!("its growth of neighbourhoods, {} over {} nodes, is impossible", spread.0, spread.1));
+        }
+        let next_id = u64::from_le_bytes(self.array(128));
+        if next_id > 1 << 63 || next_id < u64::from(live) {
+            return Err(format!("{next_id} can't be the number after all ids"));
         }
         let sections = (self.u32(96) as usize).min((HEADER_SUM - TABLE) / ENTRY);
         let ids = (0..sections).any(|i| self.name::<8>(TABLE + i * ENTRY) == IDS);
-        Ok(Header { params, slots, upper_rows, entry: (slots > 0).then_some(entry), spread, ids })
+        Ok(Header { params, slots, live, upper_rows, entry: (live > 0).then_some(entry), spread, ids, next_id })
     }
 }

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use super::format::{AUX, IDS, LINKS, LO, ORDER, UPPER, WALK};
+use super::format::{AUX, IDS, LINKS, LO, ORDER, STATE, UPPER, WALK};
 use super::io;
 use super::read::{open_header, shrank};
+use super::states::States;
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::hnsw::{Graph, Spread};
 use crate::ids::Ids;
-use crate::index::{Index, Parts};
+use crate::index::{Index, Parts, Spare};
+use crate::live::Live;
 use crate::mapped::{MappedFile, MappedRows};
+use crate::run::Run;
 use crate::vectors::Vectors;
 
 /// Opens a snapshot as a map: the header is checked, and the row of the entry point.
@@ -37,16 +40,33 @@ pub fn open(path: &Path) -> Result<Index> {
         Graph::from_parts(header.params.m, header.params.code_bytes(), links, upper, header.upper_rows, header.entry);
     graph.spread = Spread::from_parts(header.spread);
     let ids = match (arena(IDS), arena(ORDER)) {
-        (Some(by_slot), Some(order)) => Ids::mapped(by_slot, order),
-        _ => Ids::new(),
+        (Some(by_slot), Some(order)) => Ids::mapped(by_slot, order, header.next_id),
+        _ => Ids::new(header.next_id),
     };
+    let state = arena(STATE);
+    if let Some(rows) = state.as_ref().and_then(Arena::mapped) {
+        rows.check_sums(&Run::new(1))?;
+    }
+    let States { live, free } = States::new(path, layout, &header, state.as_ref())?;
+    graph.living = live.copy(header.slots);
+    let live = Live::from_bits(live, header.slots);
+    let spare = Spare::new(free.iter(header.slots).collect(), Vec::new());
     if let (Some(entry), Some(rows)) = (header.entry, graph.mapped()) {
         let row = graph.row(entry.slot, 0);
-        if row.is_twin() || row.level() != entry.level {
+        if row.is_twin() || row.level() != entry.level || !(live.now(entry.slot) || graph.has_twins(entry.slot)) {
             rows.refuse(entry.slot, format_args!("the entry point is no node of level {}", entry.level));
         }
         mapped.undamaged()?;
     }
     let slots = header.slots;
-    Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots, mapped: Some(mapped) }))
+    Ok(Index::from_parts(Parts {
+        params: header.params,
+        vectors,
+        graph,
+        ids,
+        live,
+        spare,
+        slots,
+        mapped: Some(mapped),
+    }))
 }

@@ -6,6 +6,7 @@
 mod format;
 mod map;
 mod read;
+mod states;
 mod structure;
 mod write;
 
@@ -39,9 +40,11 @@ impl Index {
         let Some(file) = self.mapped() else { return Ok(()) };
         file.check_all(run)?;
         if let Some((by_slot, order)) = self.ids.arenas() {
-            structure::check_ids(file.path(), file.layout(), by_slot, order, self.slots())?;
+            let ids = structure::StoredIds { by_slot, order, next: self.ids.next() };
+            structure::check_ids(file.path(), file.layout(), &ids, &self.live, self.end())?;
         }
-        structure::check(file.path(), file.layout(), &self.graph, &self.vectors, self.slots())
+        let free = self.spare.lock().bits();
+        structure::check(file.path(), file.layout(), &self.graph, &self.vectors, &self.live, &free, self.end())
     }
 }
 

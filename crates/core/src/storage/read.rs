@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::format::{AUX, Header, IDS, LINKS, LO, ORDER, UPPER, WALK};
+use super::format::{AUX, Header, IDS, LINKS, LO, ORDER, STATE, UPPER, WALK};
+use super::states::States;
+use super::structure::StoredIds;
 use super::{io, structure};
 use crate::arena::Arena;
 use crate::blocks::{BLOCK, Section};
 use crate::error::{Error, Result};
 use crate::hnsw::{Graph, Spread};
 use crate::ids::Ids;
-use crate::index::{Index, Parts};
+use crate::index::{Index, Parts, Spare};
+use crate::live::Live;
 use crate::mapped::check_sums;
 use crate::vectors::Vectors;
 
@@ -53,15 +56,30 @@ pub fn open(path: &Path) -> Result<Index> {
         header.entry,
     );
     graph.spread = Spread::from_parts(header.spread);
+    let States { live, free } = States::new(path, &layout, &header, arena(STATE)?.as_ref())?;
+    let live = Live::from_bits(live, header.slots);
     let ids = match (arena(IDS)?, arena(ORDER)?) {
         (Some(by_slot), Some(order)) => {
-            structure::check_ids(path, &layout, &by_slot, &order, header.slots)?;
-            Ids::from_stored(by_slot, header.slots)
+            let stored = StoredIds { by_slot: &by_slot, order: &order, next: header.next_id };
+            structure::check_ids(path, &layout, &stored, &live, header.slots)?;
+            let slots: Vec<u32> = live.see(|live| live.iter(header.slots).collect());
+            Ids::from_stored(by_slot, slots.into_iter(), header.next_id)
         }
-        _ => Ids::new(),
+        _ => Ids::new(header.next_id),
     };
-    structure::check(path, &layout, &graph, &vectors, header.slots)?;
-    Ok(Index::from_parts(Parts { params: header.params, vectors, graph, ids, slots: header.slots, mapped: None }))
+    structure::check(path, &layout, &graph, &vectors, &live, &free, header.slots)?;
+    let retired = live.see(|live| graph.revive(live, &free, header.slots));
+    let spare = Spare::new(free.iter(header.slots).collect(), retired);
+    Ok(Index::from_parts(Parts {
+        params: header.params,
+        vectors,
+        graph,
+        ids,
+        live,
+        spare,
+        slots: header.slots,
+        mapped: None,
+    }))
 }
 
 /// The file is not as long as it was a moment ago.

@@ -4,14 +4,17 @@ use std::path::Path;
 
 use super::format::{LINKS, ORDER, UPPER};
 use crate::arena::Arena;
+use crate::bits::Bits;
 use crate::blocks::{Layout, Section};
 use crate::error::Result;
 use crate::flat::Space;
-use crate::hnsw::{Graph, PROTECTED, most_protected, slot_of};
+use crate::hnsw::{Graph, MAX_LEVEL, PROTECTED, most_protected, slot_of};
+use crate::live::Live;
 use crate::vectors::Vectors;
 
-/// In the list of levels: the slot hangs on a chain, links must not lead to it.
+/// In the list of levels: the slot hangs on a chain, or is free; links must not lead to it.
 const TWIN: u8 = u8::MAX;
+const FREE: u8 = u8::MAX - 1;
 
 /// Names what is wrong in a row of a section.
 struct Rows<'a> {
@@ -25,32 +28,64 @@ impl Rows<'_> {
     }
 }
 
+/// What is being checked.
+struct Snapshot<'a> {
+    path: &'a Path,
+    layout: &'a Layout,
+    graph: &'a Graph,
+    vectors: &'a Vectors,
+    live: &'a Live,
+    slots: u32,
+}
+
+impl Snapshot<'_> {
+    fn rows(&self, section: &'static str) -> Rows<'_> {
+        Rows { path: self.path, section: self.layout.section(section) }
+    }
+
+    /// Whether a slot that is no twin and not free is a node of the tree: one that was not removed, or on whose chain is
+    /// one that was not.
+    fn stays(&self, slot: u32) -> bool {
+        self.live.now(slot) || self.graph.has_twins(slot)
+    }
+}
+
 /// Checks that all rows fit together, so that no search can leave them, run in circles or return what is not there.
-pub fn check(path: &Path, layout: &Layout, graph: &Graph, vectors: &Vectors, slots: u32) -> Result<()> {
-    check_vectors(path, layout, vectors, slots)?;
-    let links = Rows { path, section: layout.section(LINKS) };
-    let levels = check_nodes(&links, graph, slots)?;
-    check_links(path, layout, graph, &levels)?;
-    check_tree(&links, graph, &levels)?;
-    check_chains(&links, graph, vectors, &levels)
+pub fn check(
+    path: &Path,
+    layout: &Layout,
+    graph: &Graph,
+    vectors: &Vectors,
+    live: &Live,
+    free: &Bits,
+    slots: u32,
+) -> Result<()> {
+    let snapshot = Snapshot { path, layout, graph, vectors, live, slots };
+    let levels = check_nodes(&snapshot, free)?;
+    check_vectors(&snapshot, &levels)?;
+    check_links(&snapshot, &levels)?;
+    check_tree(&snapshot, &levels)?;
+    check_chains(&snapshot, &levels)
 }
 
 /// Vectors must be such as `add` lets in, and the norms beside them must be theirs.
-fn check_vectors(path: &Path, layout: &Layout, vectors: &Vectors, slots: u32) -> Result<()> {
-    let Space { dim, dtype, .. } = vectors.space();
+fn check_vectors(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
+    let Space { dim, dtype, .. } = snapshot.vectors.space();
     let mut row = vec![0; dtype.row_bytes(dim)];
-    for slot in 0..slots {
+    for (slot, _) in (0..).zip(levels).filter(|&(_, &level)| level != FREE) {
         // SAFETY: all rows were read from the file, and nobody writes them.
-        let checked = unsafe { vectors.check_stored(slot, &mut row) };
+        let checked = unsafe { snapshot.vectors.check_stored(slot, &mut row) };
         if let Err((part, message)) = checked {
-            return Rows { path, section: layout.section(part) }.refuse(slot, message);
+            return snapshot.rows(part).refuse(slot, message);
         }
     }
     Ok(())
 }
 
-/// Checks each slot's layer-0 row by itself; returns the level of each, [`TWIN`] for those on a chain.
-fn check_nodes(links: &Rows<'_>, graph: &Graph, slots: u32) -> Result<Vec<u8>> {
+/// Checks each slot's layer-0 row by itself; returns the level of each, [`TWIN`] for those on a chain and [`FREE`].
+fn check_nodes(snapshot: &Snapshot<'_>, free: &Bits) -> Result<Vec<u8>> {
+    let Snapshot { graph, live, slots, .. } = *snapshot;
+    let links = snapshot.rows(LINKS);
     let top = graph.entry().map_or(0, |entry| entry.level);
     let mut levels = Vec::with_capacity(slots as usize);
     let mut next_upper = 0;
@@ -60,8 +95,8 @@ fn check_nodes(links: &Rows<'_>, graph: &Graph, slots: u32) -> Result<Vec<u8>> {
             return links.refuse(slot, message);
         }
         let level = row.level();
-        if level > top {
-            return links.refuse(slot, format!("its level {level} is above the graph's top layer {top}"));
+        if level > MAX_LEVEL {
+            return links.refuse(slot, format!("its level {level} is above {MAX_LEVEL}"));
         }
         if level > 0 {
             // Upper rows are dealt out in the order of the slots, so that none can have two owners.
@@ -71,25 +106,42 @@ fn check_nodes(links: &Rows<'_>, graph: &Graph, slots: u32) -> Result<Vec<u8>> {
                 None => return links.refuse(slot, format!("its upper rows from {} on are not its own", row.upper())),
             }
         }
-        levels.push(if row.is_twin() { TWIN } else { level as u8 });
+        levels.push(match () {
+            () if free.get(slot) => {
+                if row.is_twin() || row.degree() > 0 || graph.has_twins(slot) {
+                    return links.refuse(slot, "it is free, and has links or a chain");
+                }
+                FREE
+            }
+            () if row.is_twin() => {
+                if !live.now(slot) {
+                    return links.refuse(slot, "it was removed, and hangs on a chain");
+                }
+                TWIN
+            }
+            () if level > top && snapshot.stays(slot) => {
+                return links.refuse(slot, format!("its level {level} is above the graph's top layer {top}"));
+            }
+            () => level as u8,
+        });
     }
     match graph.entry() {
-        Some(entry) if usize::from(levels[entry.slot as usize]) != entry.level => {
-            links.refuse(entry.slot, format!("the entry point's level is not {}", entry.level))
+        Some(entry) if usize::from(levels[entry.slot as usize]) != entry.level || !snapshot.stays(entry.slot) => {
+            links.refuse(entry.slot, format!("the entry point is no node of level {}", entry.level))
         }
         _ => Ok(levels),
     }
 }
 
 /// Checks that each link leads to another node that is on the link's layer, and no two of a row to the same.
-fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Result<()> {
-    let slots = levels.len() as u32;
+fn check_links(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
+    let Snapshot { graph, slots, .. } = *snapshot;
     let mut links = vec![0; graph.capacity(0)];
     // For each node the number of the row that last linked to it.
     let mut linked_by = vec![0u64; levels.len()];
     let mut row_number = 0;
     for (slot, &level) in (0..slots).zip(levels) {
-        if level == TWIN {
+        if level >= FREE {
             continue;
         }
         for layer in 0..=usize::from(level) {
@@ -98,7 +150,7 @@ fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Re
                 0 => (LINKS, slot),
                 _ => (UPPER, graph.row(slot, 0).upper() + layer as u32 - 1),
             };
-            let rows = Rows { path, section: layout.section(section) };
+            let rows = snapshot.rows(section);
             if let Err(message) = row.check_stored(slots) {
                 return rows.refuse(number, message);
             }
@@ -106,11 +158,15 @@ fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Re
                 return rows.refuse(number, format!("its level is not {level}, that of slot {slot}"));
             }
             let degree = row.read(&mut links);
+            let tied = links[..degree].iter().any(|&link| link & PROTECTED != 0);
+            if tied && (layer > 0 || !snapshot.stays(slot)) {
+                return rows.refuse(number, "it has protected edges, though it is no row of the tree");
+            }
             row_number += 1;
             let bad = |&neighbor: &u32| {
                 let theirs = levels[neighbor as usize];
                 let before = std::mem::replace(&mut linked_by[neighbor as usize], row_number);
-                neighbor == slot || theirs == TWIN || usize::from(theirs) < layer || before == row_number
+                neighbor == slot || theirs >= FREE || usize::from(theirs) < layer || before == row_number
             };
             if let Some(neighbor) = links[..degree].iter().map(|&link| slot_of(link)).find(bad) {
                 let message =
@@ -122,9 +178,11 @@ fn check_links(path: &Path, layout: &Layout, graph: &Graph, levels: &[u8]) -> Re
     Ok(())
 }
 
-/// Checks that the protected edges are a tree over all nodes, with at most `M` at each: what makes every vector
-/// reachable, and what later adds rely on.
-fn check_tree(links: &Rows<'_>, graph: &Graph, levels: &[u8]) -> Result<()> {
+/// Checks that the protected edges are a tree over all nodes that were not removed, with at most `M` at each: what makes
+/// every vector reachable, and what later adds rely on.
+fn check_tree(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
+    let Snapshot { graph, .. } = *snapshot;
+    let links = snapshot.rows(LINKS);
     let Some(entry) = graph.entry() else { return Ok(()) };
     let mut reached = vec![false; levels.len()];
     let mut stack = vec![entry.slot];
@@ -137,6 +195,9 @@ fn check_tree(links: &Rows<'_>, graph: &Graph, levels: &[u8]) -> Result<()> {
         let mut edges = 0;
         for other in own[..degree].iter().filter(|&&link| link & PROTECTED != 0).map(|&link| slot_of(link)) {
             edges += 1;
+            if !snapshot.stays(other) {
+                return links.refuse(node, format!("its protected edge to {other} leads to a removed vector"));
+            }
             let degree = graph.row(other, 0).read(&mut theirs);
             if !theirs[..degree].contains(&(node | PROTECTED)) {
                 return links.refuse(node, format!("its protected edge to {other} has none back"));
@@ -151,7 +212,8 @@ fn check_tree(links: &Rows<'_>, graph: &Graph, levels: &[u8]) -> Result<()> {
         }
         ends += edges;
     }
-    match (0..).zip(levels).find(|&(slot, &level)| level != TWIN && !reached[slot as usize]) {
+    let lost = |slot: u32| snapshot.stays(slot) && !reached[slot as usize];
+    match (0..).zip(levels).find(|&(slot, &level)| level < FREE && lost(slot)) {
         Some((lost, _)) => links.refuse(lost, "no protected edges lead to it"),
         None if ends != 2 * (nodes - 1) => links.refuse(entry.slot, "the protected edges from it run in circles"),
         None => Ok(()),
@@ -159,8 +221,9 @@ fn check_tree(links: &Rows<'_>, graph: &Graph, levels: &[u8]) -> Result<()> {
 }
 
 /// Checks that each slot that is no node hangs on the chain of one node, and that its vector is the node's.
-fn check_chains(links: &Rows<'_>, graph: &Graph, vectors: &Vectors, levels: &[u8]) -> Result<()> {
-    let slots = levels.len() as u32;
+fn check_chains(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
+    let Snapshot { graph, vectors, slots, .. } = *snapshot;
+    let links = snapshot.rows(LINKS);
     let mut hung = vec![false; levels.len()];
     for node in (0..slots).filter(|&slot| levels[slot as usize] != TWIN) {
         for twin in graph.twins(node) {
@@ -177,19 +240,29 @@ fn check_chains(links: &Rows<'_>, graph: &Graph, vectors: &Vectors, levels: &[u8
     }
 }
 
-/// Checks that ids are distinct and not negative: `order` lists the slots by ascending id.
-pub fn check_ids(path: &Path, layout: &Layout, by_slot: &Arena, order: &Arena, slots: u32) -> Result<()> {
+/// The ids of a snapshot.
+pub struct StoredIds<'a> {
+    /// By slot.
+    pub by_slot: &'a Arena,
+    /// The live slots by ascending id.
+    pub order: &'a Arena,
+    /// The number after the largest id that ever was.
+    pub next: u64,
+}
+
+/// Checks that ids are distinct and not negative: `order` lists the live slots by ascending id.
+pub fn check_ids(path: &Path, layout: &Layout, ids: &StoredIds<'_>, live: &Live, slots: u32) -> Result<()> {
     let rows = Rows { path, section: layout.section(ORDER) };
     let mut previous = -1i64;
-    for place in 0..slots {
-        // SAFETY: both arenas have a row for each slot, and nobody writes them.
-        let slot: u32 = bytemuck::pod_read_unaligned(unsafe { order.bytes(place) });
-        if slot >= slots {
-            return rows.refuse(place, format!("slot {slot} does not exist"));
+    for place in 0..live.count() as u32 {
+        // SAFETY: `order` has a row for each live slot, and nobody writes it.
+        let slot: u32 = bytemuck::pod_read_unaligned(unsafe { ids.order.bytes(place) });
+        if slot >= slots || !live.now(slot) {
+            return rows.refuse(place, format!("slot {slot} has no vector"));
         }
-        // SAFETY: as above.
-        let id: i64 = bytemuck::pod_read_unaligned(unsafe { by_slot.bytes(slot) });
-        if id <= previous {
+        // SAFETY: there is a row for each slot, and nobody writes it.
+        let id: i64 = bytemuck::pod_read_unaligned(unsafe { ids.by_slot.bytes(slot) });
+        if id <= previous || id as u64 >= ids.next {
             return rows.refuse(place, format!("id {id} of slot {slot} does not come after {previous}"));
         }
         previous = id;

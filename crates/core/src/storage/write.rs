@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::format::Header;
+use super::format::{Header, SLOTS_PER_STATE};
 use super::io;
 use crate::arena::Arena;
+use crate::bits::Bits;
 use crate::blocks::{BLOCK, SUMS_PER_BLOCK, sum};
 use crate::error::{Error, Result};
 use crate::hnsw::RowName;
@@ -103,41 +104,66 @@ fn sync_folder(target: &Path) -> io::Result<()> {
 
 fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
     let _adds_wait = index.hold_writers();
+    let slots = index.end();
+    let live = index.live.see(|live| live.copy(slots));
     let header = Header {
         params: index.params().clone(),
-        slots: index.slots(),
+        slots,
+        live: live.count(slots) as u32,
         upper_rows: index.graph.upper_rows(),
         entry: index.graph.entry(),
         spread: index.graph.spread.parts(),
-        ids: index.ids.is_stored(),
+        ids: index.ids.differ(live.iter(slots)),
+        next_id: index.ids.next(),
     };
+    // What was in a slot that is free is nobody's business any more.
+    let free = index.spare.lock().bits();
+    let used = Bits::default();
+    used.insert_range(0..slots);
+    free.iter(slots).for_each(|slot| _ = used.remove(slot));
+    let used = used.runs(slots);
     let (layer0, upper) = index.graph.arenas();
-    let slots = header.slots as usize;
     let mut out = BlockWriter::new(file);
     out.put_header(&header)?;
     for (_, arena) in index.vectors.arenas() {
         if let Some(arena) = arena {
-            // SAFETY: the rows of the index were written and never change.
-            unsafe { arena.runs(slots) }.try_for_each(|(_, _, bytes)| out.put(bytes))?;
+            let zeros = vec![0; arena.row_bytes()];
+            let mut next = 0;
+            for (start, rows) in used.iter().flat_map(|run| arena.parts(run.clone())) {
+                (next..start).try_for_each(|_| out.put(&zeros))?;
+                // SAFETY: the rows of slots that are not free were written and never change.
+                out.put(unsafe { arena.run(start, rows) })?;
+                next = start + rows as u32;
+            }
+            (next..slots).try_for_each(|_| out.put(&zeros))?;
             out.end_section()?;
         }
     }
-    let mut put_rows = |arena: &Arena, names: &mut dyn Iterator<Item = RowName>| {
+    let mut put_rows = |arena: &Arena, rows: &mut dyn Iterator<Item = (RowName, bool)>| {
         let mut row = vec![0u32; arena.row_bytes() / 4];
-        for name in names {
-            index.graph.copy_canonical(name, &mut row);
+        for (name, free) in rows {
+            index.graph.copy_canonical(name, free, &mut row);
             out.put(bytemuck::cast_slice(&row))?;
         }
         out.end_section()
     };
-    put_rows(layer0, &mut (0..header.slots).map(RowName::Layer0))?;
-    put_rows(upper, &mut (0..header.upper_rows).map(RowName::Upper))?;
+    put_rows(layer0, &mut (0..slots).map(|slot| (RowName::Layer0(slot), free.get(slot))))?;
+    let free_upper: Bits = Bits::default();
+    free.iter(slots).for_each(|slot| free_upper.insert_range(index.graph.upper_rows_of(slot)));
+    put_rows(upper, &mut (0..header.upper_rows).map(|row| (RowName::Upper(row), free_upper.get(row))))?;
     if header.ids {
-        (0..header.slots).try_for_each(|slot| out.put(&index.ids.id(slot).to_le_bytes()))?;
+        let id = |slot: u32| if free.get(slot) { 0 } else { index.ids.id(slot) };
+        (0..slots).try_for_each(|slot| out.put(&id(slot).to_le_bytes()))?;
         out.end_section()?;
-        let mut order: Vec<u32> = (0..header.slots).collect();
-        order.sort_unstable_by_key(|&slot| index.ids.id(slot));
+        let mut order: Vec<u32> = live.iter(slots).collect();
+        order.sort_unstable_by_key(|&slot| id(slot));
         out.put(bytemuck::cast_slice(&order))?;
+        out.end_section()?;
+    }
+    if header.live < slots {
+        for i in 0..slots.div_ceil(SLOTS_PER_STATE) as usize {
+            [live.word(i), free.word(i)].iter().try_for_each(|word| out.put(&word.to_le_bytes()))?;
+        }
         out.end_section()?;
     }
     out.finish()

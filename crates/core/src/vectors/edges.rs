@@ -65,6 +65,24 @@ impl EdgeCoder {
         }
     }
 
+    /// Moves the code of edge `from` to place `to`, and leaves nothing where it was.
+    ///
+    /// # Safety
+    /// As of [`EdgeCoder::write`].
+    pub unsafe fn shift(&self, codes: *mut u8, from: usize, to: usize) {
+        let padded = self.rotation.padded();
+        let block = |place: usize| codes.wrapping_add(place / LANES * edges::block_bytes(padded));
+        let zeros = vec![0.0; padded];
+        // SAFETY: the row has a block for each 32 of its links.
+        unsafe {
+            if from != to {
+                edges::copy_lane(block(from), from % LANES, block(to), to % LANES, padded);
+            }
+            edges::write_code(block(from), from % LANES, &zeros, &zeros);
+            edges::write_factors(block(from), from % LANES, 0.0, 0.0);
+        }
+    }
+
     /// Whether the code of edge `place` says the same in two rows of one node, given rotated. Another instruction set
     /// rounds otherwise: it may see another sign where a component is nearly 0, and factors that follow from that.
     ///

@@ -1,6 +1,7 @@
 //! The vectors of an index by slot.
 
 use std::hash::Hasher;
+use std::ops::Range;
 
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
@@ -12,6 +13,7 @@ use super::scorer::{Adjust, CodeScorer};
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::flat::{Block, Plane, Space};
+use crate::live::Live;
 use crate::run::Run;
 use crate::types::{Dtype, Layout, Metric, Params};
 
@@ -82,8 +84,8 @@ impl Vectors {
         [("walk", Some(&self.walk)), ("lo", self.lo.as_ref()), ("aux", self.aux.as_ref())]
     }
 
-    /// Checks all rows of a mapped snapshot, unless that was done: they are about to be read without asking for each.
-    pub fn check_mapped(&self, run: &Run) -> Result<()> {
+    /// Checks all live rows of a mapped snapshot, unless that was done: they are about to be read without asking for each.
+    pub fn check_mapped(&self, live: &Live, run: &Run) -> Result<()> {
         let Some(walk) = self.walk.mapped() else { return Ok(()) };
         walk.check_once(|| {
             let arenas = self.arenas().into_iter().filter_map(|(_, arena)| arena);
@@ -93,7 +95,9 @@ impl Vectors {
                 1024,
                 || (),
                 |(), slot| {
-                    self.check_given(slot as u32);
+                    if live.now(slot as u32) {
+                        self.check_given(slot as u32);
+                    }
                     walk.undamaged()
                 },
             )
@@ -294,28 +298,22 @@ impl Vectors {
         }
     }
 
-    /// The rows of slots below `rows`, as exact search reads them.
+    /// The rows of these runs of slots, which come in order, as exact search reads them.
     ///
     /// # Safety
-    /// Those slots were written.
-    pub unsafe fn blocks(&self, rows: usize) -> Vec<Block<'_>> {
-        // SAFETY: written rows are immutable.
-        unsafe {
-            let walk = self.walk.runs(rows);
-            match &self.lo {
-                None => walk
-                    .map(|(first_slot, rows, bytes)| Block { first_slot, rows, plane: Plane::Whole(bytes) })
-                    .collect(),
-                Some(lo) => walk
-                    .zip(lo.runs(rows))
-                    .map(|((first_slot, rows, hi), (_, _, lo))| Block {
-                        first_slot,
-                        rows,
-                        plane: Plane::Split { hi, lo },
-                    })
-                    .collect(),
+    /// The slots were written, and nobody writes them as long as the blocks are there.
+    pub unsafe fn blocks(&self, runs: Vec<Range<u32>>) -> Vec<Block<'_>> {
+        let plane = |(start, rows)| {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match &self.lo {
+                    None => Plane::Whole(self.walk.run(start, rows)),
+                    Some(lo) => Plane::Split { hi: self.walk.run(start, rows), lo: lo.run(start, rows) },
+                }
             }
-        }
+        };
+        let parts = runs.into_iter().flat_map(|run| self.walk.parts(run));
+        parts.map(|part| Block { first_slot: part.0, rows: part.1, plane: plane(part) }).collect()
     }
 
     /// The score of distance 0, where scores above it are proportional to a distance (or its square).

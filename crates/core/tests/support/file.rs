@@ -22,7 +22,7 @@ pub struct Section {
 impl Snapshot {
     pub fn sections(&self) -> Vec<Section> {
         (0..self.u32(96) as usize)
-            .map(|i| 128 + i * 32)
+            .map(|i| 160 + i * 32)
             .take_while(|at| at + 32 <= BLOCK)
             .map(|at| Section {
                 name: String::from_utf8_lossy(&self.bytes[at..at + 8]).trim_end_matches('\0').into(),

@@ -80,7 +80,7 @@ impl Numbers {
 }
 
 /// `rows` rows of components from `value` in `dtype`.
-fn encode(dtype: Dtype, dim: usize, rows: usize, numbers: &mut Numbers) -> Vec<u8> {
+pub fn encode(dtype: Dtype, dim: usize, rows: usize, numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rows {
         // From -8 to 8 in steps of 1/16, never all zero.

@@ -2,6 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::super::edit::Editor;
 use super::super::pool::Candidate;
 use super::super::row::{PROTECTED, slot_of};
 use super::super::spread::Spread;
@@ -70,7 +71,8 @@ impl<'a> Layer<'a> {
         layer.note_back()?;
         if number == 0 {
             let edges_of = |slot| layer.chosen[layer.place(slot)].lock().clone();
-            layer.tree = Some(plant(bulk.graph, bulk.vectors, &layer.nodes, bulk.first, edges_of, bulk.run)?);
+            layer.tree =
+                Some(plant(bulk.editor.graph, bulk.editor.vectors, &layer.nodes, bulk.first, edges_of, bulk.run)?);
         }
         Ok(layer)
     }
@@ -136,7 +138,7 @@ impl<'a> Layer<'a> {
         leaders: &[Candidate],
         progress: &Progress<'_>,
     ) -> Result<()> {
-        let Bulk { graph, vectors, run, .. } = *self.bulk;
+        let Bulk { editor: Editor { graph, vectors, .. }, run, .. } = *self.bulk;
         let m = graph.m();
         // More than insertion does on layer 0, where nodes that come later bring links of other directions.
         let wanted = self.wanted(if self.number == 0 { m + m / 2 } else { m }, m);
@@ -177,7 +179,7 @@ impl<'a> Layer<'a> {
 
     /// Tells each node who chose it.
     fn note_back(&self) -> Result<()> {
-        let most = BACK * self.bulk.graph.capacity(self.number);
+        let most = BACK * self.bulk.editor.graph.capacity(self.number);
         self.bulk.run.for_each_uncounted(
             self.nodes.len(),
             BLOCK,
@@ -218,7 +220,8 @@ impl<'a> Layer<'a> {
     }
 
     fn write_group(&self, nodes: Vec<u32>) -> Result<()> {
-        let Bulk { graph, vectors, undo, run, .. } = *self.bulk;
+        let Bulk { editor, run, .. } = *self.bulk;
+        let Editor { graph, vectors, .. } = editor;
         let capacity = graph.capacity(self.number);
         let all: Vec<(u32, Links)> = nodes.into_iter().filter_map(|slot| Some((slot, self.links(slot)?))).collect();
         let crowded = all.iter().filter(|(_, links)| links.slots.len() > capacity);
@@ -238,8 +241,7 @@ impl<'a> Layer<'a> {
             }
             let marked = |&slot: &u32| if protected.contains(&slot) { slot | PROTECTED } else { slot };
             let links: Vec<u32> = slots.iter().map(marked).collect();
-            let row = graph.row(slot, self.number).lock();
-            undo.note(graph.row_name(slot, self.number), &row);
+            let row = editor.lock(slot, self.number);
             row.set_all(&links);
             rotated.write_codes(slot, &slots);
         }
@@ -257,8 +259,8 @@ impl<'a> Layer<'a> {
         let mut protected: HashSet<u32> = tree.iter().copied().collect();
         let mut slots: Vec<u32> = self.chosen[place].lock().iter().map(|c| c.slot()).collect();
         if !self.is_new(slot) {
-            let mut links = vec![0; self.bulk.graph.capacity(self.number)];
-            let degree = self.bulk.graph.row(slot, self.number).read(&mut links);
+            let mut links = vec![0; self.bulk.editor.graph.capacity(self.number)];
+            let degree = self.bulk.editor.graph.row(slot, self.number).read(&mut links);
             for &link in &links[..degree] {
                 slots.push(slot_of(link));
                 protected.extend((link & PROTECTED != 0).then_some(slot_of(link)));
@@ -284,9 +286,9 @@ impl Rotated<'_> {
         let Some(coder) = self.coder else { return };
         for &slot in neighbors.iter().chain([&slot]) {
             // SAFETY: nodes were written.
-            self.all.entry(slot).or_insert_with(|| unsafe { self.bulk.vectors.rotated(coder, slot) });
+            self.all.entry(slot).or_insert_with(|| unsafe { self.bulk.editor.vectors.rotated(coder, slot) });
         }
-        let codes = self.bulk.graph.coded_row(slot).1;
+        let codes = self.bulk.editor.graph.coded_row(slot).1;
         for (place, neighbor) in neighbors.iter().enumerate() {
             // SAFETY: the caller holds the lock of the row, which has a place for each of its links.
             unsafe { coder.write(codes, place, &self.all[&slot], &self.all[neighbor]) };

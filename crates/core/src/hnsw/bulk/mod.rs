@@ -22,13 +22,12 @@ mod twins;
 
 use hashbrown::HashMap;
 
-use super::graph::{EntryPoint, Graph};
+use super::edit::Editor;
+use super::graph::EntryPoint;
 use super::insert::chain;
-use super::undo::Undo;
 use crate::error::Result;
 use crate::run::Run;
 use crate::types::{Dtype, Metric};
-use crate::vectors::Vectors;
 use frame::Shared;
 use layer::Layer;
 use progress::Progress;
@@ -39,18 +38,14 @@ const LEAST: usize = 2048;
 
 /// Links the new slots of a batch into a graph.
 pub struct Bulk<'a> {
-    /// The graph, in which the new slots were laid out.
-    pub graph: &'a Graph,
-    /// The vectors, those of the new slots included.
-    pub vectors: &'a Vectors,
+    /// Of the graph in which the new slots were laid out, with the vectors, those of the new slots included.
+    pub editor: Editor<'a>,
     /// Two fifths as many candidates are kept of each node, and it decides how many parts a node is in.
     pub ef_construction: usize,
     /// The first of the new slots.
     pub first: u32,
     /// The slot behind the last.
     pub end: u32,
-    /// The state to go back to.
-    pub undo: &'a Undo,
     /// Threads, progress, and whether to stop.
     pub run: &'a Run,
 }
@@ -60,16 +55,16 @@ impl Bulk<'_> {
     /// too. Neighbours by inner product are not near each other, so balls don't hold them; and bits have no products.
     pub fn suits(&self) -> bool {
         let (old, new) = (self.first as usize, (self.end - self.first) as usize);
-        let space = self.vectors.space();
+        let space = self.editor.vectors.space();
         new >= LEAST.max(old) && space.metric != Metric::Ip && space.dtype != Dtype::Bits
     }
 
     /// Links all of the batch. Searches may go on: nothing leads to a new node before its own links are in.
     pub fn link(&self) -> Result<()> {
         let progress = Progress::new(self.run, u64::from(self.end - self.first));
-        let slots = find_twins(self.graph, self.vectors, self.first, self.end, self.run)?;
-        let level = |slot: u32| self.graph.row(slot, 0).level();
-        let shared = Shared::new(self.vectors, &slots.nodes);
+        let slots = find_twins(self.editor.graph, self.editor.vectors, self.first, self.end, self.run)?;
+        let level = |slot: u32| self.editor.graph.row(slot, 0).level();
+        let shared = Shared::new(self.editor.vectors, &slots.nodes);
         let top = slots.nodes.iter().map(|&slot| level(slot)).max().unwrap_or(0);
         let mut chosen_above = HashMap::new();
         let mut layers = Vec::new();
@@ -84,11 +79,11 @@ impl Bulk<'_> {
             layer.write(&progress)?;
         }
         for (slot, node) in slots.twins {
-            chain(self.graph, self.undo, slot, node);
+            chain(&self.editor, slot, node);
         }
-        if self.graph.entry().is_none_or(|entry| entry.level < top) {
+        if self.editor.graph.entry().is_none_or(|entry| entry.level < top) {
             let slot = slots.nodes.into_iter().find(|&slot| level(slot) == top);
-            self.graph.set_entry(slot.map(|slot| EntryPoint { slot, level: top }));
+            self.editor.graph.set_entry(slot.map(|slot| EntryPoint { slot, level: top }));
         }
         progress.finish();
         Ok(())
