@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vicinal import checks
 from vicinal.collection import Collection, declare
 from vicinal.collection.builder import Builder, sweep
+from vicinal.collection.embedding import asked_embedder, refuse_other_embedder
 from vicinal.collection.space import GRAPHS
 from vicinal.collection.words import Words
 from vicinal.errors import InvalidInputError, MissingExtraError, NotFoundError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from vicinal.embedders import Embedder
     from vicinal.records.store import Store
     from vicinal.records.verify import Verdict
 
@@ -139,6 +141,7 @@ class Database:
         text: Sequence[str] | None = None,
         tokenizer: str | None = None,
         fields: Mapping[str, str] | None = None,
+        embedder: Embedder | None = None,
         if_missing: str = "error",
     ) -> Collection:
         """Give a collection, or make it.
@@ -167,6 +170,10 @@ class Database:
             take bitmaps in memory, at any size in about a millisecond, and are checked: a field
             that is not among them is refused. Without it every field can be asked for, and every
             payload is looked at.
+        embedder : Embedder, optional
+            A model that makes vectors of texts, as in `vicinal.embedders`, for `Collection.upsert`
+            and `Collection.search` with texts. Its name and ``dim`` are recorded where a collection
+            is made, and another model is refused from then on.
         if_missing : {"error", "create"}
             Whether to make it.
 
@@ -179,22 +186,28 @@ class Database:
         """
         name = declare.checked_name("collection", name)
         create = checks.choice("if_missing", if_missing, ("error", "create")) == "create"
+        model = asked_embedder(embedder)
+        if model is not None and dim is None and vectors is None:
+            dim = model["dim"]
         asked = declare.asked_vectors(dim, metric, dtype, vectors)
         words, kinds = declare.asked_text(text, tokenizer), declare.asked_fields(fields)
         with self._store.reading() as connection:
             entry = catalog.find(connection, name)
         if entry is None and create:
-            spec = declare.complete(asked, words, kinds)
+            spec = declare.complete(asked, words, kinds, model)
             with self._store.writing() as connection:
                 # Another thread may have been quicker.
                 entry = catalog.find(connection, name) or declare.create(connection, name, spec)
         if entry is None:
             raise NotFoundError(self._missing(name))
+        refuse_other_embedder(entry, model)
         declare.refuse_other(entry, asked)
         declare.refuse_other_options(entry, words, kinds)
         known = self._known.get(name)
         if known is None or known.entry != entry:
             known = self._known[name] = Collection(self._store, entry, self._builder)
+        if embedder is not None:
+            known.embedder = embedder
         return known
 
     def drop(self, name: str) -> None:

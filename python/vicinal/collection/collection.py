@@ -34,7 +34,7 @@ class Collection(Contents):
 
     def search(
         self,
-        vector: ArrayLike,
+        vector: ArrayLike | str,
         k: int = 10,
         *,
         filter: Any = None,
@@ -53,7 +53,7 @@ class Collection(Contents):
         Parameters
         ----------
         vector : array-like, shape (dim,) or (n, dim)
-            One query, or several.
+            One query, or several; of a collection with an embedder also a text, or a list of texts.
         k : int
             How many records; of fewer that there are, all.
         filter : Expr or dict, optional
@@ -82,6 +82,7 @@ class Collection(Contents):
         InvalidInputError, InvalidTypeError
             As `Index.search`; a filter that can't be read.
         """
+        vector = self._embedding.queries(vector)
         space, condition = self._ask.space(using), self._parsed(filter)
         how = knobs(k, ef_search, exact=exact, threads=threads)
         shown = checks.flag("payloads", payloads)
@@ -128,7 +129,7 @@ class Collection(Contents):
 
     def hybrid(
         self,
-        vector: ArrayLike,
+        vector: ArrayLike | str,
         text: str,
         k: int = 10,
         *,
@@ -144,7 +145,8 @@ class Collection(Contents):
 
         Parameters
         ----------
-        vector : array-like, shape (dim,)
+        vector : array-like, shape (dim,), or str
+            As in `search`.
         text : str
             As in `text`.
         k : int
@@ -172,6 +174,7 @@ class Collection(Contents):
         k = checks.integer("k", k, 1, checks.MAX_K)
         depth = max(4 * k, DEPTH) if depth is None else depth
         depth = checks.integer("depth", depth, k, checks.MAX_K)
+        vector = self._embedding.queries(vector)
         space, condition = self._ask.space(using), self._parsed(filter)
         return self._ask.by_both(
             space, vector, text, k, condition, knobs(depth, ef_search), match, way

@@ -11,6 +11,7 @@ from vicinal.collection import accept, stream
 from vicinal.collection.answers import Page
 from vicinal.collection.ask import Ask
 from vicinal.collection.declared import Declared
+from vicinal.collection.embedding import Embedding, asked_embedder, ids_of, refuse_other_embedder
 from vicinal.collection.exported import Exporter
 from vicinal.collection.shelf import Shelf
 from vicinal.collection.shelf import payload as payload_of
@@ -22,7 +23,7 @@ from vicinal.records.rows import Batch, refuse_duplicates, to_keys, to_text
 from vicinal.records.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import apsw
 
@@ -39,6 +40,7 @@ class Contents:
         "_ask",
         "_builder",
         "_declared",
+        "_embedding",
         "_entry",
         "_shelf",
         "_spaces",
@@ -58,6 +60,7 @@ class Contents:
             name: Space(entry, self._table, name, store.folder, follows=builder is None)
             for name in entry.spec.vectors
         }
+        self._embedding = Embedding(entry)
         self._declared = Declared(entry, self._table)
         self._ask = Ask(store, self._table, self._shelf, self._words, self._declared, self._spaces)
         if builder is not None:
@@ -81,7 +84,24 @@ class Contents:
 
     # ---- writing -----------------------------------------------------------------------------
 
-    def upsert(self, ids: Any, vectors: Any = None, payloads: Iterable[Any] | None = None) -> int:
+    @property
+    def embedder(self) -> Any:
+        """The model that makes vectors of texts; None where none was given."""
+        return self._embedding.model
+
+    @embedder.setter
+    def embedder(self, model: Any) -> None:
+        refuse_other_embedder(self._entry, asked_embedder(model))
+        self._embedding.model = model
+
+    def upsert(
+        self,
+        ids: Any = None,
+        vectors: Any = None,
+        payloads: Iterable[Any] | None = None,
+        *,
+        texts: Sequence[str] | None = None,
+    ) -> int:
         """Write records; one whose id is there already takes the place of the old one.
 
         Parameters
@@ -98,6 +118,10 @@ class Contents:
             vector of some name is not found by searches over that name.
         payloads : sequence of dict or None, optional
             What JSON can hold, with strings as keys; datetimes and UUIDs become strings.
+        texts : sequence of str, optional
+            Instead of vectors, of a collection with an embedder. Each is kept in the payload, in
+            the field whose text is searched, or in "text" where there is none or are several.
+            Without ids each gets a UUID made of it, so that the same text is the same record.
 
         Returns
         -------
@@ -116,9 +140,15 @@ class Contents:
             A full or failing disk.
         """
         if stream.is_table(ids):
-            if vectors is not None or payloads is not None:
+            if vectors is not None or payloads is not None or texts is not None:
                 raise InvalidInputError("upsert: a table has vectors and payloads in its columns")
             return stream.write(ids, self.spec.vectors, self.upsert, self._store.writing)
+        if texts is not None:
+            if vectors is not None:
+                raise InvalidInputError("upsert: give either vectors or texts=")
+            given, vectors = self._embedding.passages(texts)
+            payloads = self._embedding.payloads(given, payloads)
+            ids = ids_of(given) if ids is None else ids
         batch = accept.batch(ids, vectors, payloads, self.spec.vectors)
         with self._store.writing() as connection:
             self._put(connection, batch)

@@ -83,6 +83,7 @@ def complete(
     asked: dict[str, dict[str, Any]] | None,
     text: dict[str, Any] | None,
     fields: dict[str, Any] | None,
+    embedder: dict[str, Any] | None,
 ) -> CollectionSpec:
     """The declaration of a new collection: what was said, and defaults."""
     specs: dict[str, VectorSpec] = {}
@@ -102,6 +103,13 @@ def complete(
         options["text"] = text
     if fields:
         options["fields"] = fields
+    if embedder:
+        if [spec.dim for spec in specs.values()] != [embedder["dim"]]:
+            raise InvalidInputError(
+                f"the embedder {embedder['name']!r} has {embedder['dim']} components; it goes with "
+                "a collection of one vector of as many"
+            )
+        options["embedder"] = embedder
     return CollectionSpec(specs, options)
 
 
