@@ -1,6 +1,8 @@
 //! Plain loops, compiled for the instruction set in use.
 
-use crate::{Isa, isa};
+#[cfg(target_arch = "x86_64")]
+use crate::Isa;
+use crate::isa;
 
 /// Loops that the compiler vectorises by itself. Mark `run`, and what it calls, `#[inline(always)]`: only what is inlined
 /// is compiled anew.
