@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks
@@ -13,7 +15,7 @@ from vicinal.collection.embedding import asked_embedder, refuse_other_embedder
 from vicinal.collection.space import GRAPHS
 from vicinal.collection.words import Words
 from vicinal.errors import InvalidInputError, MissingExtraError, NotFoundError
-from vicinal.records import catalog, manifest, verify
+from vicinal.records import catalog, manifest, mounts, verify
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from vicinal.embedders import Embedder
     from vicinal.records.store import Store
     from vicinal.records.verify import Verdict
+
+log = logging.getLogger("vicinal.database")
 
 
 def open(  # noqa: A001 - `vicinal.open` is what it is called
@@ -61,6 +65,11 @@ def open(  # noqa: A001 - `vicinal.open` is what it is called
     StorageError
         The system refuses.
 
+    Warns
+    -----
+    UserWarning
+        The folder lies on a network file system (found out on Linux only).
+
     Examples
     --------
     >>> import numpy as np, vicinal
@@ -77,7 +86,15 @@ def open(  # noqa: A001 - `vicinal.open` is what it is called
         raise MissingExtraError("databases need apsw: pip install 'vicinal[db]'") from error
     mode = checks.choice("mode", mode, ("w", "r"))
     durability = checks.choice("durability", durability, ("full", "normal"))
-    return Database(Store(path, mode, durability))
+    store = Store(path, mode, durability)
+    if (kind := mounts.network(store.folder)) is not None:
+        message = (
+            f"{store.folder} lies on a network file system ({kind}), whose locks can't be relied "
+            "on: two writers may damage the database. Put it on a local disk"
+        )
+        log.warning("%s", message)
+        warnings.warn(message, stacklevel=2)
+    return Database(store)
 
 
 def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:

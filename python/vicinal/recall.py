@@ -25,7 +25,7 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class RecallReport:
-    """What `Index.measure_recall` found.
+    """What `measure_recall` of an `Index` or a `Collection` found.
 
     Attributes
     ----------

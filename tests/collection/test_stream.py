@@ -127,3 +127,20 @@ def test_hits_make_a_table(docs) -> None:
     assert json.loads(table["payload"][0].as_py()) == {"x": "ü"}
     assert docs.search(np.eye(4)[0], k=1).to_arrow()["id"].to_pylist() == [1]
     assert len(docs.search(np.eye(4)[0], filter={"y": 1}).to_arrow()) == 0
+
+
+def test_hits_become_a_data_frame(db) -> None:
+    pytest.importorskip("pandas")
+    docs = db.collection("docs", dim=2, metric="cosine", if_missing="create")
+    docs.upsert(["x", 2], [[1, 0], [0, 1]], [{"n": [1]}, None])
+    frame = docs.search([1, 0]).to_pandas()
+    assert list(frame.columns) == ["id", "score", "distance", "payload"]
+    assert frame["id"].tolist() == ["x", 2]
+    assert frame["payload"].tolist() == [{"n": [1]}, None]
+    assert frame["score"].tolist() == [1.0, 0.0]
+    assert docs.search([0, 1], k=1).to_pandas()["id"].dtype == np.int64
+    empty = docs.search([0, 1], filter={"n": 2}).to_pandas()
+    assert len(empty) == 0
+    assert empty["distance"].dtype == np.float64
+    by_text = vicinal.Hits([vicinal.Hit("a", 2.5, None, {})]).to_pandas()
+    assert by_text["distance"].isna().all()

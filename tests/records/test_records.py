@@ -171,6 +171,8 @@ REFUSED = [
     ({"payloads": [{}, {"a": {"b": {1: 2}}}]}, "row 1 has the key 1 of type int at 'a.b'"),
     ({"payloads": [{}, {"a": [2**64]}]}, "row 1 holds 18446744073709551616 at 'a.0'"),
     ({"payloads": [{}, {"a": np.uint64(2**63)}]}, "beyond 64 bits"),
+    ({"payloads": [{}, {"a": np.array([2**63], np.uint64)}]}, "9223372036854775808 at 'a.0'"),
+    ({"payloads": [{}, {"a": [{"b\0c": 1}]}]}, r"row 1 has the key .* at 'a.0', which holds a NUL"),
     ({"payloads": [{}, {"a": object()}]}, "which JSON can't hold"),
     ({"payloads": [{}, {"a": {1, 2}}]}, "which JSON can't hold"),
 ]

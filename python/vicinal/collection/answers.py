@@ -168,6 +168,28 @@ class Hits(Sequence[Hit]):
             }
         )
 
+    def to_pandas(self) -> Any:
+        """Make a data frame of pandas: id, score, distance, and payload as a dict or None.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("to_pandas needs pandas: pip install pandas") from error
+        numbers = bool(self._hits) and all(isinstance(hit.id, int) for hit in self._hits)
+        return pd.DataFrame(
+            {
+                "id": pd.Series(self.ids, dtype="int64" if numbers else object),
+                "score": pd.Series(self.scores, dtype="float64"),
+                "distance": pd.Series(self.distances, dtype="float64"),
+                "payload": pd.Series(self.payloads, dtype=object),
+            }
+        )
+
     def __len__(self) -> int:
         return len(self._hits)
 

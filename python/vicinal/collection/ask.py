@@ -12,6 +12,7 @@ from vicinal import checks
 from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import Hit, Hits
+from vicinal.collection.measured import measured
 from vicinal.collection.nearest import Knobs, nearest
 from vicinal.collection.shelf import by_distance, by_score
 from vicinal.errors import CorruptionError, InvalidInputError
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import apsw
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from vicinal.collection.declared import Declared
     from vicinal.collection.nearest import Found
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
+    from vicinal.collection.view import View
     from vicinal.collection.words import Words
     from vicinal.filters import Expr
+    from vicinal.recall import RecallReport
     from vicinal.records.store import Store
     from vicinal.records.table import Table
     from vicinal.text import Match
@@ -227,6 +230,30 @@ class Ask:
 
         return self.answered(ask)
 
+    def recall(
+        self,
+        space: Space,
+        vectors: ArrayLike | None,
+        condition: Expr | None,
+        knobs: Knobs,
+        sample: int,
+        seed: int,
+    ) -> RecallReport:
+        """How good the answers to these queries are, or to some stored vectors."""
+        queries = None
+        if vectors is not None:
+            queries = np.atleast_2d(query_rows(vectors, space.spec.dim, space.spec.dtype))
+
+        def look(connection: apsw.Connection) -> tuple[View, NDArray[np.int64] | None] | None:
+            return self._state(connection, space, condition)
+
+        while True:
+            view, allowed = self.answered(look)  # measuring may take long, and holds up no log
+            try:
+                return measured(view, space.spec, knobs, allowed, queries, sample, seed)
+            except CorruptionError:
+                space.distrust(view)
+
     def _nearest(
         self,
         connection: apsw.Connection,
@@ -236,18 +263,27 @@ class Ask:
         knobs: Knobs,
     ) -> list[Found] | None:
         """The slots and distances for each query, None where a new look is needed."""
-        view = space.view(connection, private=self._store.in_transaction)
-        if view is None:
+        state = self._state(connection, space, condition)
+        if state is None:
             return None
-        allowed = None
-        if condition is not None:
-            private = self._store.in_transaction
-            allowed = self._declared.slots(connection, condition, private=private)
+        view, allowed = state
         try:
             return nearest(view, space.spec, queries, knobs, allowed)
         except CorruptionError:
             space.distrust(view)
             return None
+
+    def _state(
+        self, connection: apsw.Connection, space: Space, condition: Expr | None
+    ) -> tuple[View, NDArray[np.int64] | None] | None:
+        """A view, and the slots that a condition allows; None where a new look is needed."""
+        private = self._store.in_transaction
+        view = space.view(connection, private=private)
+        if view is None:
+            return None
+        if condition is None:
+            return view, None
+        return view, self._declared.slots(connection, condition, private=private)
 
 
 def knobs(k: int, ef_search: int, *, exact: bool = False, threads: int = 0) -> Knobs:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from vicinal.collection.answers import Hits
+    from vicinal.recall import RecallReport
     from vicinal.text import Match
 
 
@@ -231,6 +232,50 @@ class Collection(Contents):
         """
         space = self._ask.space(using)
         return self._ask.like(space, positive, negative, k, self._parsed(filter), ef_search)
+
+    def measure_recall(
+        self,
+        queries: ArrayLike | None = None,
+        k: int = 10,
+        *,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+        sample: int = 200,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> RecallReport:
+        """Compare `search` with exact search on the same queries.
+
+        Writes go on meanwhile; what is measured is the state at the call.
+
+        Parameters
+        ----------
+        queries : array-like, shape (n, dim), optional
+            Best ones that are not stored. Without any, stored vectors are asked, and are not to
+            find themselves. That is easier than what users ask, since a walk that ends at such a
+            vector has its neighbours by hand: take the recall as an upper bound then.
+        k, filter, using, ef_search, threads
+            As in `search`.
+        sample, seed : int
+            How many stored vectors stand in for queries, and the seed that draws them.
+
+        Returns
+        -------
+        RecallReport
+            Recall with its confidence interval, how much farther than the true neighbours the found
+            ones are, and the rates of both ways.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As `search`; fewer than two vectors to draw from, or no queries in ``queries``.
+        """
+        how = knobs(k, ef_search, threads=threads)
+        sample = checks.integer("sample", sample, 1, checks.MAX_EF)
+        seed = checks.integer("seed", seed, 0, 2**64 - 1)
+        space, condition = self._ask.space(using), self._parsed(filter)
+        return self._ask.recall(space, queries, condition, how, sample, seed)
 
     # ---- upkeep ------------------------------------------------------------------------------
 

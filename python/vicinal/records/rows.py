@@ -185,7 +185,7 @@ def to_text(payload: Any, row: int = 0) -> str | None:
 def _look(
     value: dict[Any, Any] | list[Any] | tuple[Any, ...], row: int, at: str, depth: int
 ) -> None:
-    """Refuse what JSON would change without a word: keys, deep nests, integers too long."""
+    """Refuse what JSON or SQLite would change without a word: keys, deep nests, long integers."""
     if depth > MAX_DEPTH:
         raise InvalidInputError(
             f"payloads: row {row} nests deeper than {MAX_DEPTH} at {at[:80]!r}; flatten it"
@@ -193,18 +193,24 @@ def _look(
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     named = isinstance(value, dict)
     for key, item in pairs:
-        if named and type(key) is not str and not isinstance(key, str):
-            raise InvalidTypeError(
-                f"payloads: row {row} has the key {checks.described(key)} at {at!r}; keys are "
-                "strings"
-            )
+        if named:
+            if not isinstance(key, str):
+                raise InvalidTypeError(
+                    f"payloads: row {row} has the key {checks.described(key)} at {at!r}; keys are "
+                    "strings"
+                )
+            if "\0" in key:
+                raise InvalidInputError(
+                    f"payloads: row {row} has the key {checks.described(key)} at {at!r}, which "
+                    "holds a NUL: to SQLite a key ends there; leave it out"
+                )
         kind = type(item)
         if kind in _PLAIN or (kind is int and -(2**63) <= item < 2**63):
             continue
         if isinstance(item, (dict, list, tuple)):
             _look(item, row, _inner(at, key), depth + 1)
-        else:
-            _plain(item, row, _inner(at, key))
+        elif isinstance(plain := _plain(item, row, _inner(at, key)), list):  # of an array
+            _look(plain, row, _inner(at, key), depth + 1)
 
 
 def _inner(at: str, key: object) -> str:

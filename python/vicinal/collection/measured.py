@@ -1,0 +1,139 @@
+"""How well a view is searched: its answers held against exact ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vicinal.arrays import from_stored, query_rows
+from vicinal.collection.nearest import nearest
+from vicinal.errors import InvalidInputError
+from vicinal.recall import measure
+from vicinal.result import SearchResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vicinal.collection.nearest import Knobs
+    from vicinal.collection.view import View
+    from vicinal.recall import RecallReport
+    from vicinal.records.catalog import VectorSpec
+
+
+class Measured:
+    """A view with the methods of an index that `vicinal.recall` needs. Its ids are slots.
+
+    Parameters
+    ----------
+    view : View
+    spec : VectorSpec
+    knobs : Knobs
+        Of the searches, but for what each call says.
+    allowed : ndarray of int64, optional
+        Rising slots: no other is found.
+    own : ndarray of int64, optional
+        The slot that each query was taken from, which it is not to find.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        spec: VectorSpec,
+        knobs: Knobs,
+        allowed: NDArray[np.int64] | None,
+        own: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._view = view
+        self._spec = spec
+        self._knobs = knobs
+        self._allowed = allowed
+        self._own = own
+
+    @property
+    def dtype(self) -> str:
+        """Of the vectors."""
+        return self._spec.dtype
+
+    @property
+    def metric(self) -> str:
+        """Of the vectors."""
+        return self._spec.metric
+
+    def ids(self) -> NDArray[np.int64]:
+        """All slots that can be found, rising."""
+        view = self._view
+        parts = [view.slots]
+        if view.index is not None:
+            held = view.index.ids()
+            parts.insert(0, np.sort(held[held <= view.covered]))
+        slots = np.concatenate(parts)
+        slots = slots[view.alive(slots)]
+        if self._allowed is None:
+            return slots
+        both: NDArray[np.int64] = np.intersect1d(slots, self._allowed, assume_unique=True)
+        return both
+
+    def get(self, ids: NDArray[np.int64]) -> NDArray[Any]:
+        """The vectors of slots, as `Index.get` gives them."""
+        view, spec = self._view, self._spec
+        behind = ids > view.covered
+        places = np.searchsorted(view.slots, ids[behind])
+        rows = from_stored(
+            np.ascontiguousarray(view.rows[places]).view(np.uint8), spec.dim, spec.dtype
+        )
+        if view.index is None:
+            return rows
+        held = view.index.get(ids[~behind])
+        vectors = np.empty((len(ids), held.shape[1]), held.dtype)
+        vectors[behind], vectors[~behind] = rows, held
+        return vectors
+
+    def search(
+        self, Q: NDArray[Any], k: int, *, ef_search: int, threads: int, plan: str
+    ) -> SearchResult:
+        """As `Collection.search` does it where the plan is "graph", or exactly."""
+        asked = k if self._own is None else k + 1
+        knobs = replace(
+            self._knobs, k=asked, ef_search=ef_search, threads=threads, exact=plan == "scan"
+        )
+        ids = np.full((len(Q), k), -1, np.int64)
+        distances = np.full((len(Q), k), np.inf, np.float32)
+        found = nearest(self._view, self._spec, Q, knobs, self._allowed)
+        for row, (slots, far) in enumerate(found):
+            others = slice(None) if self._own is None else slots != self._own[row]
+            chosen = slots[others][:k]
+            ids[row, : len(chosen)], distances[row, : len(chosen)] = chosen, far[others][:k]
+        return SearchResult((ids, distances, (ids >= 0).sum(axis=1), None), self.metric)
+
+
+def measured(
+    view: View,
+    spec: VectorSpec,
+    knobs: Knobs,
+    allowed: NDArray[np.int64] | None,
+    queries: NDArray[Any] | None,
+    sample: int,
+    seed: int,
+) -> RecallReport:
+    """Hold the answers of a view against exact ones; see `Collection.measure_recall`."""
+    own = None
+    if queries is None:
+        everyone = Measured(view, spec, knobs, None)
+        slots = everyone.ids()
+        if len(slots) < 2:
+            raise InvalidInputError(
+                f"{len(slots)} vectors leave nothing to measure; add some first, or give queries"
+            )
+        own = np.random.default_rng(seed).choice(slots, min(sample, len(slots)), replace=False)
+        queries = query_rows(everyone.get(own), spec.dim, spec.dtype)
+    if len(queries) == 0:
+        raise InvalidInputError("no queries to measure with; give some, or none at all")
+    return measure(
+        Measured(view, spec, knobs, allowed, own),
+        queries,
+        knobs.k,
+        knobs.ef_search,
+        knobs.threads,
+    )
