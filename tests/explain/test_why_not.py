@@ -93,10 +93,10 @@ def check(
 
 def test_each_cause_happens(rng: np.random.Generator) -> None:
     seen = set()
-    # Codes of one bit a component say little of six components.
-    for layout, dim in (("compact", 48), ("fast", 6)):
-        rows = rng.normal(size=(3000, dim)).astype(np.float32)
-        ix = vicinal.Index(dim, M=2, ef_construction=4, layout=layout)
+    # A poor graph; and a good one, but codes of one bit a component say little of twelve.
+    for layout, dim, n, M in (("compact", 48, 1_900, 2), ("fast", 12, 500, 4)):
+        rows = rng.normal(size=(n, dim)).astype(np.float32)
+        ix = vicinal.Index(dim, M=M, ef_construction=2 * M * M, layout=layout)
         ids = ix.add(rows, threads=1)
         for query in rng.normal(size=(6, dim)).astype(np.float32):
             true = distances("l2", "f32", query[None], rows)[0]

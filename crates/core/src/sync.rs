@@ -1,5 +1,5 @@
-//! The atomics that [`crate::hnsw`]'s rows and [`crate::readers`] are made of. `tests/row_model.rs` and
-//! `tests/readers_model.rs` compile the same over loom's.
+//! The atomics that [`crate::hnsw`]'s rows and [`crate::readers`] are made of. `tests/row_model.rs` compiles the rows
+//! over loom's.
 
 pub use std::hint::spin_loop;
 pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
