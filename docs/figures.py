@@ -237,7 +237,7 @@ def knobs_measured() -> Figure:
         ix.add(X, threads=1)  # one thread: the same links, and so the same picture, every time
         efs, recalls, costs = [10, 16, 24, 40, 64, 100, 160, 256, 400], [], []
         for ef in efs:
-            r = ix.search(Q, k=10, ef_search=ef, counters=True)
+            r = ix.search(Q, k=10, ef_search=ef, plan="graph", counters=True)
             hits = sum(len(np.intersect1d(a, b)) for a, b in zip(r.ids, truth, strict=True))
             recalls.append(hits / truth.size)
             costs.append(float(np.mean(r.counters.distance_evaluations)))
