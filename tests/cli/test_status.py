@@ -17,7 +17,7 @@ import pytest
 import vicinal as library
 from vicinal.cli import outcome
 
-COMMANDS = ("build", "search", "recall", "tune", "info", "verify", "bench", "demo")
+COMMANDS = ("build", "search", "recall", "tune", "map", "info", "verify", "bench", "demo")
 DB_COMMANDS = (
     *("db create", "db load", "db search", "db text", "db get", "db export", "db snapshot"),
     *("db restore", "db verify", "db stats", "db compact"),

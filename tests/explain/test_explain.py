@@ -150,3 +150,19 @@ def test_the_graph_in_bulk(rng: np.random.Generator) -> None:
         assert (graph.levels[layer.nodes] >= number).all()
     top = graph.layers[-1].nodes
     assert stats.entry_point in graph.ids[top]
+
+
+@pytest.mark.parametrize("layout", ["compact", "fast"])
+def test_what_was_removed_is_no_candidate(rng: np.random.Generator, layout: str) -> None:
+    """The node of a removed vector stays where a copy hangs on it, and has the copy's name."""
+    ix, rows = build(rng, "l2", "f32", layout)
+    ix.add(rows, ids=np.arange(N) * 3 + 2)
+    gone = ix.ids()[:N:2]
+    ix.remove(gone)
+    for query in make_rows(rng, "f32", 5, DIM):
+        way = ix.explain(query, ef_search=20, plan="graph")
+        told = [*way.result.ids.tolist(), *(candidate.id for candidate in way.reranked)]
+        assert np.isin(told, ix.ids()).all()
+    for number in ix.search(rows[0], 5, exact=True).ids.tolist():
+        why = ix.why_not(rows[0], number, 3, ef_search=3, plan="graph")
+        assert why.found or why.cause != "not reachable"

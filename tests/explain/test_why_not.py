@@ -93,12 +93,12 @@ def check(
 
 def test_each_cause_happens(rng: np.random.Generator) -> None:
     seen = set()
-    # A poor graph; and a good one, but codes of one bit a component say little of twelve.
-    for layout, dim, n, M in (("compact", 48, 1_900, 2), ("fast", 12, 500, 4)):
-        rows = rng.normal(size=(n, dim)).astype(np.float32)
-        ix = vicinal.Index(dim, M=M, ef_construction=2 * M * M, layout=layout)
+    # Codes of one bit a component say little of sixteen components.
+    for layout, dim in (("compact", 48), ("fast", 16)):
+        rows = rng.normal(size=(3000, dim)).astype(np.float32)
+        ix = vicinal.Index(dim, M=4, ef_construction=10, layout=layout)
         ids = ix.add(rows, threads=1)
-        for query in rng.normal(size=(6, dim)).astype(np.float32):
+        for query in rng.normal(size=(12, dim)).astype(np.float32):
             true = distances("l2", "f32", query[None], rows)[0]
             for place in np.argsort(true)[: K + 1]:
                 seen.add(check(ix, query, int(ids[place]), None, true))

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from vicinal.bench import command as comparison
-from vicinal.cli import build, demo, examine, recall, search, tune
+from vicinal.cli import build, demo, examine, map, recall, search, tune  # noqa: A004
 from vicinal.cli.db import group
 from vicinal.cli.outcome import Status, command, fail, print_json, say
 
@@ -37,6 +37,9 @@ Examples:
 \b
   And which ef_search is just enough?
     vicinal tune passages.vicinal queries.npy --target 0.98
+\b
+  See it: its layers, and the ways of queries:
+    vicinal map passages.vicinal queries.npy -o map.html
 \b
   In a nightly job: is the file whole, is the recall still what was promised?
     vicinal verify passages.vicinal
@@ -89,6 +92,7 @@ for name, function, summary, examples in (
     ("search", search.search, "Find the nearest vectors of each query.", search.EXAMPLES),
     ("recall", recall.recall, "Measure answers against exact search.", recall.EXAMPLES),
     ("tune", tune.tune, "Find the ef_search that reaches a recall.", tune.EXAMPLES),
+    ("map", map.map_, "Draw an index as a city, in a page of HTML.", map.EXAMPLES),
     ("info", examine.info, "Describe an index.", examine.INFO_EXAMPLES),
     ("verify", examine.verify, "Check an index for damage.", examine.VERIFY_EXAMPLES),
     ("bench", comparison.bench, "Measure Vicinal beside other libraries.", comparison.EXAMPLES),

@@ -51,7 +51,7 @@ class Hop:
     Attributes
     ----------
     id : int
-        The node.
+        The node. Links may lead through a vector that was removed, until they are all mended.
     distance : float
         Its distance from the query, as the walk saw it: of the rounded rows that it reads.
     bound : float

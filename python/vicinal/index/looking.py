@@ -12,10 +12,13 @@ from vicinal.explain.route import layers_of, reranked_of
 from vicinal.graph import Graph, GraphLayer
 from vicinal.idset import IdSet, native_filter
 from vicinal.index.exploring import Exploring
+from vicinal.map import CityMap, draw
 from vicinal.report import Report, Stats
 from vicinal.result import SearchResult
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import ArrayLike, NDArray
 
     from vicinal.index.searching import Filter
@@ -148,6 +151,80 @@ class Looking(Exploring):
     def stats(self) -> Stats:
         """Describe the graph: nodes per layer, degrees, bytes per vector."""
         return Stats(count=len(self), **self._native.stats())
+
+    def map(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        queries: ArrayLike | None = None,
+        *,
+        k: int = 10,
+        ef_search: int = 64,
+        labels: Any = None,
+        payloads: Any = None,
+        color: Any = None,
+        most: int = 100_000,
+        layout: str = "auto",
+        seed: int = 0,
+        title: str = "A map of the index",
+    ) -> CityMap:
+        """Draw the index as a city: one HTML page that needs no network.
+
+        Vectors are points, each layer's links are streets: zoomed in those of layer 0, from afar
+        the highways above. Queries show their way hop by hop, with the true neighbours marked, and
+        in red what was missed, with the reason that `why_not` gives. Needs plotly
+        (``pip install 'vicinal[plot]'``).
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            The page to write; without, it is only returned, and shown by a notebook.
+        queries : array-like, shape (n, dim) or (dim,), optional
+            At most 100, as in `search`. They walk, also where `search` would scan.
+        k, ef_search : int
+            As in `search`.
+        labels : sequence or mapping, optional
+            A text for each vector, in the order of `ids`, or by id.
+        payloads : sequence or mapping of dict, optional
+            More to show on hover, in the same way. Nothing in it is taken for HTML.
+        color : str, sequence or mapping, optional
+            A field of the payloads, or values as `labels` has texts: numbers get a scale, other
+            values a colour each, the seven most frequent of them.
+        most : int
+            The most vectors to show. Of a larger index, those of ways, answers and upper layers
+            stay, and a sample of the others; the page says so.
+        layout : {"auto", "pca", "umap"}
+            How to place them. UMAP lays out the graph of nearest neighbours that the index finds,
+            and needs ``pip install 'vicinal[umap]'``; "auto" takes it where it is installed, and
+            PCA else.
+        seed : int
+            Of what is drawn by chance.
+        title : str
+            Of the page.
+
+        Raises
+        ------
+        MissingExtraError
+            No plotly; or no umap-learn for ``layout="umap"``.
+        InvalidInputError
+            More than 100 queries, labels of another number than the vectors, a color that no
+            payload has, and whatever `search` refuses.
+        FileMissingError, StorageError
+            The page could not be written.
+        """
+        return draw(
+            self,
+            path,
+            queries,
+            k=k,
+            ef_search=ef_search,
+            labels=labels,
+            payloads=payloads,
+            color=color,
+            most=most,
+            layout=layout,
+            seed=seed,
+            title=title,
+        )
 
     def graph(self) -> Graph:
         """Give all nodes and links as arrays: a copy, as of one moment."""

@@ -1,0 +1,144 @@
+"""The page: what is to be seen, the plotting library, and the few lines that steer it."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vicinal import checks
+from vicinal.arrays import query_rows
+from vicinal.errors import FileMissingError, InvalidInputError, MissingExtraError, StorageError
+from vicinal.map.place import LAYOUTS
+from vicinal.map.scene import Mapped, scene
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+#: Queries of one map: each has its way in the page, and its misses looked into.
+MOST_QUERIES = 100
+
+
+class CityMap:
+    """A map that was drawn; in a notebook, shown.
+
+    Attributes
+    ----------
+    html : str
+        The page, which needs nothing else.
+    shown, count : int
+        How many vectors it shows, and how many there are.
+    layout : str
+        How they were placed: "pca" or "umap".
+    """
+
+    __slots__ = ("count", "html", "layout", "shown")
+
+    def __init__(self, page: str, shown: int, count: int, layout: str) -> None:
+        self.html, self.shown, self.count, self.layout = page, shown, count, layout
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file; one that is there is replaced once the new one is whole.
+
+        Raises
+        ------
+        FileMissingError
+            No such folder.
+        StorageError
+            The system could not write it.
+        """
+        target = page_path(path)
+        part = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            part.write_text(self.html, encoding="utf-8")
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StorageError(
+                f"{target}: can't be written: {error.strerror or error}", error.errno, str(target)
+            ) from error
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.html)
+        return f'<iframe srcdoc="{page}" width="100%" height="720" frameborder="0"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"CityMap({self.shown:,} of {self.count:,} vectors, placed by {self.layout})"
+
+
+def page_path(path: str | os.PathLike[str]) -> Path:
+    """Where a page is to be written, if its folder is there."""
+    target = Path(checks.path(path))
+    if target.is_dir():
+        raise InvalidInputError(f"{target}: is a folder; name a file")
+    if not target.parent.is_dir():
+        raise FileMissingError(f"{target.parent}: no such folder; make it first")
+    return target
+
+
+def draw(
+    index: Mapped,
+    path: str | os.PathLike[str] | None,
+    queries: ArrayLike | None,
+    *,
+    k: int,
+    ef_search: int,
+    labels: Any,
+    payloads: Any,
+    color: Any,
+    most: int,
+    layout: str,
+    seed: int,
+    title: str,
+) -> CityMap:
+    """Draw the map of an index. See `Index.map`."""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise MissingExtraError("the map needs plotly: pip install 'vicinal[plot]'") from error
+    if path is not None:
+        page_path(path)  # before the work begins
+    asked = _queries(index, queries)
+    told = scene(
+        index,
+        asked,
+        checks.integer("k", k, 1, checks.MAX_K),
+        checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
+        labels,
+        payloads,
+        color,
+        checks.integer("most", most, 1, 1_000_000),
+        checks.choice("layout", layout, LAYOUTS),
+        checks.integer("seed", seed, 0, 2**32 - 1),
+    )
+    room = files("vicinal.map")
+    parts = {name: (room / name).read_text(encoding="utf-8") for name in ("map.css", "map.js")}
+    page = Template((room / "page.html").read_text(encoding="utf-8")).substitute(
+        title=html.escape(checks.text("title", title)),
+        style=parts["map.css"],
+        # No text of the data can end the script that it stands in.
+        data=json.dumps(told, ensure_ascii=True).replace("<", "\\u003c"),
+        plotly=get_plotlyjs(),
+        script=parts["map.js"],
+    )
+    drawn = CityMap(page, len(told["ids"]), told["count"], told["layout"])
+    if path is not None:
+        drawn.save(path)
+    return drawn
+
+
+def _queries(index: Mapped, queries: ArrayLike | None) -> Any:
+    if queries is None:
+        return np.zeros((0, 0))
+    rows = np.atleast_2d(query_rows(queries, index.dim, index.dtype))
+    if len(rows) > MOST_QUERIES:
+        raise InvalidInputError(
+            f"a map shows the ways of at most {MOST_QUERIES} queries, not {len(rows):,}"
+        )
+    return rows

@@ -1,0 +1,167 @@
+"""The page in a real browser: no error, no network, and everything on it works."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import vicinal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytest.importorskip("plotly")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+
+N = 400
+SMALL = {"width": 800, "height": 500}  # WebGL by software takes its time
+WIDTH = "document.getElementById('map')._fullLayout.xaxis.range.reduce((a, b) => b - a)"
+STEP = """at => {
+  const slider = document.getElementById('step');
+  slider.value = at;
+  slider.oninput({ target: slider });
+}"""
+BAD = "<img src=x onerror='window.hacked=1'><script>window.hacked=2</script><b>bold</b>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def index() -> vicinal.Index:
+    rng = np.random.default_rng(5)
+    ix = vicinal.Index(12, M=3, ef_construction=6)
+    ix.add(rng.normal(size=(N, 12)).astype(np.float32), ids=np.arange(N) + 2**60, threads=1)
+    return ix
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def page(
+    request: pytest.FixtureRequest,
+    browser: Any,
+    index: vicinal.Index,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
+    path = tmp_path_factory.mktemp("map") / "city.html"
+    queries = np.random.default_rng(6).normal(size=(2, 12)).astype(np.float32)
+    texts = [f"shop {i} {BAD}" for i in range(N)]
+    payloads = [{"kind": "ab"[i % 2] + BAD, "n": i} for i in range(N)]
+    index.map(
+        path, queries, k=8, ef_search=8, labels=texts, payloads=payloads, color="kind", layout="pca"
+    )
+    opened = browser.new_page(color_scheme=request.param, viewport=SMALL, offline=True)
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+    )
+    opened.on(
+        "request",
+        lambda asked: complaints.append(asked.url) if not asked.url.startswith("file:") else None,
+    )
+    opened.goto(path.as_uri())
+    opened.wait_for_selector("body[data-ready=yes]")
+    yield opened
+    hacked = opened.evaluate("window.hacked")
+    opened.close()
+    assert hacked is None
+    assert complaints == []
+
+
+def test_everything_on_the_page_works(page: Any, index: vicinal.Index) -> None:
+    queries = np.random.default_rng(6).normal(size=(2, 12)).astype(np.float32)
+    for i, query in enumerate(queries):
+        page.select_option("#query", str(i))
+        way = index.explain(query, 8, ef_search=8, plan="graph")
+        hops = [(layer.layer, hop.id) for layer in way.layers for hop in layer.hops]
+        assert page.locator("#answer li").count() == 8
+        true = index.search(query, 8, exact=True).ids
+        missed = [number for number in true.tolist() if number not in way.result.ids]
+        assert page.locator("#missed li").count() == len(missed)
+        for at in (0, len(hops) - 1):
+            page.evaluate(STEP, at)
+            layer, number = hops[at]
+            text = page.inner_text("#told")
+            assert text.startswith(f"Step {at + 1} of {len(hops)}, layer {layer}\n{number} shop")
+    page.evaluate(STEP, 0)
+    page.click("#play")
+    page.wait_for_function("Number(document.body.dataset.step) >= 2")
+    page.click("#play")
+    reached = int(page.evaluate("document.body.dataset.step"))
+    assert page.inner_text("#told").startswith(f"Step {reached + 1} of {len(hops)}, layer ")
+    assert page.inner_text("#play") == "▶"
+
+    page.click("#whole")
+    for button in page.locator("#layers button").all()[1:]:
+        button.click()
+        layer = int(button.inner_text().removeprefix("layer "))
+        assert page.evaluate("document.body.dataset.layer") == str(layer)
+        assert page.inner_text("#drawn").startswith(f"Layer {layer}: ")
+
+
+def test_hover_names_the_right_vector(page: Any, index: vicinal.Index) -> None:
+    page.click("#whole")
+    page.wait_for_timeout(300)
+    # The vector farthest from all others is met by the mouse alone.
+    spot = page.evaluate(
+        """() => {
+          const map = document.getElementById('map'), points = [];
+          map.data.forEach((trace) => {
+            if (!trace.text?.[0]?.startsWith('<b>')) return;
+            trace.x.forEach((x, i) => points.push([x, trace.y[i], trace.text[i]]));
+          });
+          const gap = (p) => Math.min(...points.filter((o) => o !== p).map(
+            (o) => Math.hypot(o[0] - p[0], o[1] - p[1])));
+          const lone = points.reduce((a, b) => (gap(a) > gap(b) ? a : b));
+          const { xaxis, yaxis } = map._fullLayout, box = map.getBoundingClientRect();
+          return { text: lone[2], x: box.x + xaxis._offset + xaxis.d2p(lone[0]),
+                   y: box.y + yaxis._offset + yaxis.d2p(lone[1]), at: [lone[0], lone[1]] };
+        }"""
+    )
+    page.mouse.move(spot["x"] - 30, spot["y"] - 30)
+    page.mouse.move(spot["x"], spot["y"], steps=4)
+    page.wait_for_selector(".hoverlayer text", timeout=20_000)
+    shown = page.text_content(".hoverlayer text")
+    number = int(spot["text"].split("<b>")[1].split("</b>")[0])
+    place = index.ids().tolist().index(number)
+    assert shown.startswith(str(number))
+    assert f"shop {place} {BAD}" in shown  # as it stands
+    assert f"n: {place}" in shown
+
+
+def test_zooming_in_brings_the_streets(browser: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    ix = vicinal.Index(4, M=8, ef_construction=10)
+    ix.add(rng.normal(size=(700, 4)).astype(np.float32))
+    path = tmp_path / "city.html"
+    ix.map(path, layout="pca")
+    page = browser.new_page(viewport=SMALL)
+    page.goto(path.as_uri())
+    page.wait_for_selector("body[data-ready=yes]")
+    assert int(page.evaluate("document.body.dataset.layer")) > 0
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wide = page.evaluate(WIDTH)
+    page.mouse.wheel(0, -400)
+    page.wait_for_function(f"{WIDTH} < {wide}")
+    page.wait_for_timeout(500)  # Plotly gathers what comes at once
+    page.evaluate(
+        "Plotly.relayout('map', {'xaxis.range': [-0.2, 0.2], 'yaxis.range': [-0.2, 0.2]})"
+    )
+    page.wait_for_function("document.body.dataset.layer === '0'")
+    page.click("#whole")
+    page.wait_for_function("Number(document.body.dataset.layer) > 0")
+    page.close()
