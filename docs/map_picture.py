@@ -1,4 +1,4 @@
-"""Draws the pictures of the map, light and dark, into docs/images: the page of docs/howto/map.md
+"""Draws the pictures of the map, light and dark, into docs/screens: the page of docs/howto/map.md
 as the system's Chromium shows it (playwright drives it).
 """
 
@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 import vicinal
 
-IMAGES = Path(__file__).parent / "images"
+SCREENS = Path(__file__).parent / "screens"
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
@@ -51,7 +51,7 @@ def main() -> None:
             page.goto(page_file.as_uri())
             page.wait_for_selector("body[data-ready=yes]")
             page.wait_for_timeout(1000)
-            page.screenshot(path=IMAGES / f"map-{scheme}.png")
+            page.screenshot(path=SCREENS / f"map-{scheme}.png")
         browser.close()
 
 
