@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Vicinal(Adapter):
-    """``vicinal.Index``; a setting is any keyword of its constructor, or the instruction set."""
+    """The graph of ``vicinal.Index``; settings are the keywords of its constructor, and ``isa``.
+
+    Left to itself, the index compares few vectors one by one; that is what `VicinalExact` measures.
+    """
 
     family = module = distribution = "vicinal"
     settings = {"M": 16, "ef_construction": 200, "dtype": "f32"}
@@ -49,15 +52,16 @@ class Vicinal(Adapter):
         self.index.add(X, threads=threads)
 
     def search(self, Q: Vectors, k: int, threads: int) -> Ids:
-        found = self.index.search(Q, k=k, ef_search=self.effort, threads=threads)
-        return np.asarray(found.ids)
+        return np.asarray(self._walk(Q, k, threads=threads).ids)
 
     def search_one(self, q: Vectors, k: int) -> Ids:
-        return np.asarray(self.index.search(q, k=k, ef_search=self.effort, threads=1).ids)
+        return np.asarray(self._walk(q, k, threads=1).ids)
 
     def counters(self, Q: Vectors, k: int) -> dict[str, float]:
-        found = self.index.search(Q, k=k, ef_search=self.effort, threads=0, counters=True)
-        return means(found.counters)
+        return means(self._walk(Q, k, threads=0, counters=True).counters)
+
+    def _walk(self, Q: Vectors, k: int, **how: Any) -> Any:
+        return self.index.search(Q, k=k, ef_search=self.effort, plan="graph", **how)
 
 
 class VicinalExact(Vicinal):
