@@ -50,8 +50,9 @@ struct Slots {
     /// A node with a chain, and the first slot on it.
     head: usize,
     twin: usize,
-    /// A free one, and one with a removed vector.
+    /// A free one, one with upper rows, and one with a removed vector.
     free: usize,
+    free_high: usize,
     dead: usize,
 }
 
@@ -73,6 +74,7 @@ fn slots(file: &Snapshot) -> Slots {
         head,
         twin: word(head, TWIN) as usize,
         free: any(&is_free),
+        free_high: any(&|slot| is_free(slot) && level(slot) > 0),
         dead: any(&|slot| !is_live(slot) && !is_free(slot) && word(slot, TWIN) == u32::MAX),
     }
 }
@@ -162,12 +164,13 @@ fn rows_that_lie_are_never_believed() {
     let whole = snapshot(folder.path(), &WHOLE);
     let path = folder.path().join("hostile.vicinal");
     let sums = whole.section("sums");
-    let Slots { low, high, head, twin, free, dead } = slots(&whole);
+    let Slots { low, high, head, twin, free, free_high, dead } = slots(&whole);
     let (rows, upper_rows) = (WHOLE.rows as u32, whole.section("upper").rows as u32);
     let links = |slot: usize, at: usize| whole.row("links", slot) + at;
     let first_upper = whole.u32(links(high, UPPER)) as usize;
     let state = |slot: usize, word: usize| whole.row("state", slot / 64) + 8 * word + slot % 64 / 32 * 4;
     let upper = |at: usize| whole.row("upper", first_upper) + at;
+    let spare_upper = whole.row("upper", whole.u32(links(free_high, UPPER)) as usize);
     let word = |at: usize| whole.u32(at);
     let (nan, infinite, huge) = (0x7fc0_7fc0, 0x7f80_7f80, 0x7f00_7f00);
 
@@ -206,6 +209,7 @@ fn rows_that_lie_are_never_believed() {
         ("a slot of a chain with links", vec![(links(twin, DEGREE), IS_TWIN | 1)]),
         ("a node that claims to be on a chain", vec![(links(low, DEGREE), IS_TWIN)]),
         ("an upper row is locked", vec![(upper(VERSION), 1)]),
+        ("an upper row of a free slot is locked", vec![(spare_upper + VERSION, 1)]),
         ("an upper degree above the row's room", vec![(upper(DEGREE), word(upper(DEGREE)) | 0xff)]),
         ("an upper row of another level", vec![(upper(DEGREE), word(upper(DEGREE)) ^ 1 << 17)]),
         ("an upper link outside", vec![(upper(DEGREE), word(upper(DEGREE)) & !0xffff | 1), (upper(LINKS), rows)]),

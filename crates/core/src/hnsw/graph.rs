@@ -212,7 +212,7 @@ impl Graph {
 
     /// The upper row of that number.
     #[inline(always)]
-    fn upper(&self, row: u32) -> Row<'_> {
+    pub fn upper(&self, row: u32) -> Row<'_> {
         Self::over(self.address(&self.upper, row, 0, self.m), self.m)
     }
 

@@ -136,6 +136,12 @@ fn check_nodes(snapshot: &Snapshot<'_>, free: &Bits) -> Result<Vec<u8>> {
 /// Checks that each link leads to another node that is on the link's layer, and no two of a row to the same.
 fn check_links(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
     let Snapshot { graph, slots, .. } = *snapshot;
+    // All of them: the row of a free slot, too, will be locked one day, and must not say that it is.
+    for upper in 0..graph.upper_rows() {
+        if let Err(message) = graph.upper(upper).check_stored(slots) {
+            return snapshot.rows(UPPER).refuse(upper, message);
+        }
+    }
     let mut links = vec![0; graph.capacity(0)];
     // For each node the number of the row that last linked to it.
     let mut linked_by = vec![0u64; levels.len()];
@@ -151,9 +157,6 @@ fn check_links(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
                 _ => (UPPER, graph.row(slot, 0).upper() + layer as u32 - 1),
             };
             let rows = snapshot.rows(section);
-            if let Err(message) = row.check_stored(slots) {
-                return rows.refuse(number, message);
-            }
             if row.level() != usize::from(level) {
                 return rows.refuse(number, format!("its level is not {level}, that of slot {slot}"));
             }
