@@ -34,8 +34,8 @@ pub fn open(bytes: &[u8]) {
 }
 
 fn ask(index: &Index, mmap: bool) -> Result<(), Error> {
-    let Params { dim, metric, dtype, .. } = *index.params();
-    let case = Case { metric, dtype, dim, rows: 30, seed: 7, ids: false };
+    let Params { dim, metric, dtype, layout, .. } = *index.params();
+    let case = Case { metric, dtype, layout, dim, rows: 30, seed: 7, ids: false };
     answers_are_true(index, &case)?;
     let report = index.verify(&one_thread())?;
     assert!(report.ok(), "{report:?}");

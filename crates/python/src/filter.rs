@@ -3,12 +3,20 @@
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use vicinal_core::Filter;
 
+use crate::errors::raise;
 use crate::wait::detached;
 
 /// The engine's set of ids. It never changes; an index that used it finds it ready.
 #[pyclass(frozen, module = "vicinal._native")]
 pub struct IdSet(pub(crate) vicinal_core::IdSet);
+
+/// What a search may answer, as Python names it.
+pub fn chosen<'a>(set: Option<&'a IdSet>, missing: &str) -> PyResult<Option<Filter<'a>>> {
+    let missing = missing.parse().map_err(raise)?;
+    Ok(set.map(|set| Filter { ids: &set.0, missing }))
+}
 
 #[pymethods]
 impl IdSet {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use vicinal_core::{Filter, Layout, Params, Run, SearchOptions};
+use vicinal_core::{Layout, Params, Run, SearchOptions};
 
 use crate::arrays::{queries, ready, stored};
 use crate::errors::raise;
 use crate::explain;
-use crate::filter::IdSet;
+use crate::filter::{IdSet, chosen};
 use crate::fork::Writers;
 use crate::hits::answer;
 use crate::isa;
@@ -234,8 +234,7 @@ impl Index {
         self.writers.check()?;
         let run = Run::new(threads);
         let options = SearchOptions { k, ef_search, counters, plan: plan.parse().map_err(raise)? };
-        let missing = missing.parse().map_err(raise)?;
-        let filter = filter.map(|set| Filter { ids: &set.0, missing });
+        let filter = chosen(filter, missing)?;
         let cost = Cost::search(matrix.rows, self.core.len(), &options, filter, params);
         let hits = watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, filter, &run))?;
         answer(py, hits, array.ndim() == 1).map(Some)
@@ -259,8 +258,7 @@ impl Index {
         self.writers.check()?;
         let run = Run::new(1);
         let options = SearchOptions { k, ef_search, counters: true, plan: plan.parse().map_err(raise)? };
-        let missing = missing.parse().map_err(raise)?;
-        let filter = filter.map(|set| Filter { ids: &set.0, missing });
+        let filter = chosen(filter, missing)?;
         let cost = Cost::search(1, self.core.len(), &options, filter, params);
         let work = || self.core.explain(matrix, &options, filter, &run);
         explain::explanation(py, watched(py, &run, cost, 1, None, work)?)
@@ -288,8 +286,7 @@ impl Index {
         let params = self.core.params();
         let matrix = queries(query, params.dtype)?;
         self.writers.check()?;
-        let missing = missing.parse().map_err(raise)?;
-        let filter = filter.map(|set| Filter { ids: &set.0, missing });
+        let filter = chosen(filter, missing)?;
         let run = Run::new(threads);
         let cost = Cost::scan(matrix.rows, self.core.len(), params.dim);
         let work = || self.core.search_radius(matrix, radius, limit, filter, &run);

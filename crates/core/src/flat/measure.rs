@@ -125,7 +125,7 @@ impl Loops for Distance<'_, '_, '_> {
 
 /// The components of a row, or of a query as a [`Dtype::F32`] row.
 #[inline(always)]
-pub(super) fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
+pub fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
     match (dtype, row) {
         (Dtype::F32, Plane::Whole(bytes)) => {
             out.iter_mut().zip(bytes.chunks_exact(4)).for_each(|(x, bytes)| *x = pod_read_unaligned(bytes));

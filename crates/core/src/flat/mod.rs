@@ -14,8 +14,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use measure::Measure;
-pub use scan::STREAM;
+pub use measure::{Measure, floats};
+pub use scan::{STREAM, source};
 
 use parking_lot::Mutex;
 use vicinal_kernels::tile::{Unit, unit};

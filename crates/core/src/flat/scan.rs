@@ -375,7 +375,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-fn source(dtype: Dtype, plane: Plane<'_>) -> Source<'_> {
+/// Rows as what codes them takes them.
+pub fn source(dtype: Dtype, plane: Plane<'_>) -> Source<'_> {
     match (dtype, plane) {
         (Dtype::F32, Plane::Whole(bytes)) => Source::F32(bytes),
         (Dtype::F32, Plane::Split { hi, lo }) => Source::Split { hi, lo },

@@ -2,7 +2,7 @@
 
 use super::adopt::foster_homes;
 use super::edit::{Editor, put};
-use super::ends::Ends;
+use super::ends::EdgeCodes;
 use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
 use super::pool::Candidate;
@@ -107,22 +107,22 @@ impl<'a> Inserter<'a> {
             Some(node) => chain(&self.editor, slot, node),
             None => {
                 // 3b. The node's own links first, then a protected edge that makes it reachable, then the links back.
-                let rotated = std::mem::take(&mut scratch.rotated);
-                let ends = Ends::new(self.vectors, &rotated, &neighbors[0]);
+                let mut codes = EdgeCodes::new(self.vectors);
+                codes.take(slot, &scratch.rotated);
+                codes.rotate(neighbors[0].iter().copied());
                 for (layer, neighbors) in neighbors.iter().enumerate() {
                     self.graph.row(slot, layer).lock().set_all(neighbors);
                 }
                 for (place, &neighbor) in neighbors[0].iter().enumerate() {
-                    ends.write_out(self.graph, slot, place, neighbor);
+                    codes.write(self.graph, slot, place, neighbor);
                 }
-                let parent = self.find_home(slot, &near, &ends);
+                let parent = self.find_home(slot, &near, &mut codes);
                 for (layer, neighbors) in neighbors.iter().enumerate() {
                     for &neighbor in neighbors.iter().filter(|&&n| layer > 0 || n != parent) {
-                        let write = |place: usize| ends.write_in(self.graph, neighbor, place);
+                        let write = |place: usize| codes.write(self.graph, neighbor, place, slot);
                         self.editor.link(neighbor, slot, layer, &scorer, &write);
                     }
                 }
-                scratch.rotated = rotated;
                 // 4. All links of the node are in: searches may start from it.
                 if top.is_some() {
                     self.graph.set_entry(Some(EntryPoint { slot, level }));
@@ -133,21 +133,22 @@ impl<'a> Inserter<'a> {
     }
 
     /// Finds the node that adopts `slot` and links the two by a protected edge. See [`super::adopt`].
-    fn find_home(&self, slot: u32, near: &[u32], ends: &Ends<'_>) -> u32 {
+    fn find_home(&self, slot: u32, near: &[u32], codes: &mut EdgeCodes<'_>) -> u32 {
         foster_homes(self.graph, near)
-            .find(|&parent| self.adopt(parent, slot, ends))
+            .find(|&parent| self.adopt(parent, slot, codes))
             .expect("the protected edges are a tree over all nodes, and a tree has leaves with room")
     }
 
     /// Adds protected edges parent → slot and slot → parent, unless the parent has no room. Nobody else knows `slot`
     /// until the parent's row names it.
-    fn adopt(&self, parent: u32, slot: u32, ends: &Ends<'_>) -> bool {
+    fn adopt(&self, parent: u32, slot: u32, codes: &mut EdgeCodes<'_>) -> bool {
+        codes.rotate([parent]);
         let own = self.graph.row(slot, 0).lock();
         let before = own.save();
         let place = protect(&own, parent);
-        ends.write_out(self.graph, slot, place, parent);
+        codes.write(self.graph, slot, place, parent);
         drop(own);
-        let adopted = self.editor.protect(parent, slot, &|place| ends.write_in(self.graph, parent, place));
+        let adopted = self.editor.protect(parent, slot, &|place| codes.write(self.graph, parent, place, slot));
         if !adopted {
             self.graph.row(slot, 0).lock().restore(&before);
         }

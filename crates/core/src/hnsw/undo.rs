@@ -1,12 +1,11 @@
 //! All or nothing: rows that a batch changes are kept as they were, and put back if the batch is given up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use parking_lot::Mutex;
 
 use super::code_row::code_row;
 use super::graph::{EntryPoint, Graph};
 use super::row::{LockedRow, NONE};
+use crate::bits::Bits;
 use crate::slots::Slots;
 use crate::vectors::Vectors;
 
@@ -16,8 +15,8 @@ pub struct Undo {
     upper_rows: u32,
     entry: Option<EntryPoint>,
     spread: (u64, u64),
-    /// One bit for each row that existed before (layer 0, upper): whether it is in the log.
-    saved: [Vec<AtomicU64>; 2],
+    /// Rows that are in the log: layer 0, upper.
+    saved: [Bits; 2],
     log: Mutex<Vec<(RowName, Box<[u32]>)>>,
     /// Slots that the batch adds, removes and retires.
     added: Vec<u32>,
@@ -37,14 +36,12 @@ pub enum RowName {
 impl Undo {
     /// The state of a graph that has `slots` slots, before a batch that adds those of `added`.
     pub fn new(graph: &Graph, slots: u32, added: &Slots) -> Self {
-        let bits = |rows: u32| (0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        let upper_rows = graph.upper_rows();
         Undo {
             slots,
-            upper_rows,
+            upper_rows: graph.upper_rows(),
             entry: graph.entry(),
             spread: graph.spread.parts(),
-            saved: [bits(slots), bits(upper_rows)],
+            saved: [Bits::default(), Bits::default()],
             log: Mutex::new(Vec::new()),
             added: added.iter().collect(),
             removed: Mutex::default(),
@@ -64,15 +61,11 @@ impl Undo {
 
     /// To be called with the row locked, before its first change.
     pub fn note(&self, name: RowName, row: &LockedRow<'_>) {
-        let (bits, index, existed) = match name {
+        let (saved, index, existed) = match name {
             RowName::Layer0(slot) => (&self.saved[0], slot, slot < self.slots),
             RowName::Upper(upper) => (&self.saved[1], upper, upper < self.upper_rows),
         };
-        if !existed {
-            return;
-        }
-        let bit = 1 << (index % 64);
-        if bits[index as usize / 64].fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+        if existed && saved.insert(index) {
             self.log.lock().push((name, row.save()));
         }
     }

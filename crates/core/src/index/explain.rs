@@ -85,12 +85,11 @@ impl Index {
 
     /// A trace in the user's words.
     fn route(&self, trace: &Trace) -> Route {
-        // The node of a removed vector stays where equal ones hang on it: the first of them lends its id.
-        let named = |slot: u32| {
-            let living = || self.graph.twins(slot).find(|&twin| self.live.now(twin)).unwrap_or(slot);
-            if self.live.now(slot) { slot } else { living() }
+        // A removed vector that walks still pass keeps the id that it had.
+        let id = |candidate: Candidate| {
+            let slot = candidate.slot();
+            self.name(slot).unwrap_or_else(|| self.ids.id(slot))
         };
-        let id = |candidate: Candidate| self.ids.id(named(candidate.slot()));
         let distance = |score: f32| self.vectors.distance_of(score);
         let hops = &trace.hops;
         let reranked = &trace.reranked;

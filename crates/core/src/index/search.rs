@@ -162,7 +162,8 @@ impl Index {
 
     /// Finds by a scan what the graph may not lead to. The edges of a graph of inner products lead to long vectors that
     /// point the same way; where too few have a positive product with the query, the answers are the short ones. Vectors
-    /// that are not yet part of the index, or no longer, may fill the whole candidate list. And where all that a filter allows lies far from the query, a walk would come to everything else first.
+    /// that are not yet part of the index, or no longer, may fill the whole candidate list. And where all that a filter
+    /// allows lies far from the query, a walk would come to everything else first.
     fn scan_after(&self, query: &[u8], allowed: Option<&SlotSet>, k: usize, found: &mut Found) -> Result<()> {
         let hits = self.scan_slots(Matrix { bytes: query, rows: 1 }, allowed, k, false, &Run::new(1))?;
         let slots = hits.ids.iter().take_while(|&&slot| slot >= 0).map(|&slot| slot as u32);

@@ -67,9 +67,7 @@ impl Vectors {
         let (mut query, mut rotated) = (Vec::new(), Vec::new());
         // SAFETY: the caller's promise.
         unsafe { self.read_query(slot, &mut query) };
-        // SAFETY: as above.
-        let scale = self.aux.as_ref().map_or(1.0, |aux| pod_read_unaligned(unsafe { aux.bytes(slot) }));
-        coder.rotate(&query, scale, &mut rotated);
+        coder.rotate(&query, self.inverse_norm_of(slot), &mut rotated);
         rotated
     }
 
@@ -135,7 +133,7 @@ impl Vectors {
         }
         if let Some(aux) = &self.aux {
             // SAFETY: the caller's promise.
-            unsafe { aux.write(slot, &self.aux_of(row).to_ne_bytes()) };
+            unsafe { aux.write(slot, &inverse_norm(self.dtype, row).to_ne_bytes()) };
         }
     }
 
@@ -148,7 +146,12 @@ impl Vectors {
         unsafe { self.walk.bytes(slot) }
     }
 
-    /// 1 / norm of a slot's vector, under cosine.
+    /// How the components are kept that [`Vectors::walked`] gives.
+    pub fn walk_dtype(&self) -> Dtype {
+        if self.lo.is_some() { Dtype::Bf16 } else { self.dtype }
+    }
+
+    /// What makes a slot's vector a direction, under cosine; 1 otherwise.
     pub fn inverse_norm_of(&self, slot: u32) -> f32 {
         // SAFETY: the aux of a written row was written with it.
         self.aux.as_ref().map_or(1.0, |aux| pod_read_unaligned(unsafe { aux.bytes(slot) }))
@@ -182,7 +185,7 @@ impl Vectors {
         let Some(aux) = &self.aux else { return Ok(()) };
         // SAFETY: as above.
         let stored: f32 = pod_read_unaligned(unsafe { aux.bytes(slot) });
-        let expected = self.aux_of(row);
+        let expected = inverse_norm(self.dtype, row);
         // Another version may add in another order.
         if stored.is_nan() || (stored - expected).abs() > 1e-5 * expected {
             return Err(("aux", format!("{stored} is stored of a vector that has {expected}")));
@@ -201,11 +204,6 @@ impl Vectors {
                 unsafe { self.check_stored(slot, &mut row) }.map_err(|(_, message)| message)
             });
         }
-    }
-
-    /// What `aux` holds of a row.
-    fn aux_of(&self, row: &[u8]) -> f32 {
-        inverse_norm(self.dtype, row)
     }
 
     /// The stored row as a query: f32 for the float dtypes.
@@ -256,19 +254,14 @@ impl Vectors {
     pub fn scorer<'a>(&'a self, query: &'a [u8]) -> CodeScorer<'a> {
         let adjust = match (self.metric, &self.aux) {
             (Metric::Cosine, Some(aux)) => {
-                Adjust::Cosine { inverse_norms: aux, inverse_norm: self.inverse_norm(query) }
+                let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
+                Adjust::Cosine { inverse_norms: aux, inverse_norm: inverse_norm(dtype, query) }
             }
             (Metric::Ip, _) => Adjust::Negate,
             _ => Adjust::None,
         };
-        let code = if self.dtype == Dtype::F32 { Dtype::Bf16.code() } else { self.dtype.code() };
-        let kernel = vicinal_kernels::batch(self.metric.form(), code);
+        let kernel = vicinal_kernels::batch(self.metric.form(), self.walk_dtype().code());
         CodeScorer::new(kernel, query, &self.walk, self.dtype.kernel_len(self.dim), adjust)
-    }
-
-    fn inverse_norm(&self, query: &[u8]) -> f32 {
-        let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
-        inverse_norm(dtype, query)
     }
 
     /// Whether the walk reads less than the stored row, so that final candidates are worth measuring again.

@@ -1,10 +1,9 @@
 //! Vectors as numbers whose squared distances order as scores do: brought together, moved, scaled.
 
-use bytemuck::pod_read_unaligned;
-use half::f16;
 use vicinal_kernels::Code;
-use vicinal_kernels::tile::{Frame, Queries, Rows, Source, Tiles, unit};
+use vicinal_kernels::tile::{Frame, Queries, Rows, Tiles, unit};
 
+use crate::flat::{Plane, floats, source};
 use crate::types::{Dtype, Metric};
 use crate::vectors::Vectors;
 
@@ -17,6 +16,7 @@ pub struct Shared<'a> {
     vectors: &'a Vectors,
     tiles: Tiles,
     dim: usize,
+    /// Of what the walk reads.
     dtype: Dtype,
     unit: bool,
     scale: f32,
@@ -28,7 +28,8 @@ impl<'a> Shared<'a> {
         let space = vectors.space();
         let unit_length = space.metric == Metric::Cosine;
         let tiles = Tiles::new(unit(), Code::F32, space.dim);
-        let mut shared = Shared { vectors, tiles, dim: space.dim, dtype: space.dtype, unit: unit_length, scale: 1.0 };
+        let mut shared =
+            Shared { vectors, tiles, dim: space.dim, dtype: vectors.walk_dtype(), unit: unit_length, scale: 1.0 };
         if !unit_length {
             let mut row = vec![0.0; space.dim];
             let mut sum = 0.0;
@@ -58,18 +59,7 @@ impl<'a> Shared<'a> {
     /// A slot's vector.
     pub fn floats(&self, slot: u32, out: &mut [f32]) {
         // SAFETY: nodes were written.
-        let row = unsafe { self.vectors.walked(slot) };
-        let halves = || row.as_chunks::<2>().0;
-        match self.dtype {
-            Dtype::U8 => out.iter_mut().zip(row).for_each(|(x, &b)| *x = f32::from(b)),
-            Dtype::I8 => out.iter_mut().zip(row).for_each(|(x, &b)| *x = f32::from(b as i8)),
-            Dtype::F16 => out.iter_mut().zip(halves()).for_each(|(x, b)| *x = pod_read_unaligned::<f16>(b).to_f32()),
-            Dtype::F32 | Dtype::Bf16 => out
-                .iter_mut()
-                .zip(halves())
-                .for_each(|(x, b)| *x = f32::from_bits(u32::from(u16::from_ne_bytes(*b)) << 16)),
-            Dtype::Bits => unreachable!("bits are not built in bulk"),
-        }
+        floats(self.dtype, Plane::Whole(unsafe { self.vectors.walked(slot) }), out);
         let scale = if self.unit { self.vectors.inverse_norm_of(slot) } else { self.scale };
         out.iter_mut().for_each(|x| *x *= scale);
     }
@@ -89,14 +79,20 @@ impl<'a> Shared<'a> {
     /// query.
     pub fn rows(&self, slots: &[u32], centre: &[f32]) -> Rows {
         let mut rows = self.tiles.rows(slots.len());
-        self.tiles.code(&self.source(&self.gather(slots)), 0, slots.len(), &self.frame(centre), &mut rows);
+        self.tiles.code(
+            &source(self.dtype, Plane::Whole(&self.gather(slots))),
+            0,
+            slots.len(),
+            &self.frame(centre),
+            &mut rows,
+        );
         rows.bias.iter_mut().zip(&rows.squares).for_each(|(bias, square)| *bias = -0.5 * square);
         rows
     }
 
     /// Slots coded as queries around a centre.
     pub fn queries(&self, slots: &[u32], centre: &[f32]) -> Queries {
-        self.tiles.queries(&self.source(&self.gather(slots)), 0, slots.len(), &self.frame(centre))
+        self.tiles.queries(&source(self.dtype, Plane::Whole(&self.gather(slots))), 0, slots.len(), &self.frame(centre))
     }
 
     fn frame<'b>(&self, centre: &'b [f32]) -> Frame<'b> {
@@ -108,16 +104,6 @@ impl<'a> Shared<'a> {
         // SAFETY: nodes were written.
         slots.iter().for_each(|&slot| bytes.extend_from_slice(unsafe { self.vectors.walked(slot) }));
         bytes
-    }
-
-    fn source<'b>(&self, bytes: &'b [u8]) -> Source<'b> {
-        match self.dtype {
-            Dtype::F32 | Dtype::Bf16 => Source::Bf16(bytes),
-            Dtype::F16 => Source::F16(bytes),
-            Dtype::U8 => Source::U8(bytes),
-            Dtype::I8 => Source::I8(bytes),
-            Dtype::Bits => unreachable!("bits are not built in bulk"),
-        }
     }
 }
 

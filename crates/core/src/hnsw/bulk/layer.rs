@@ -3,6 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::super::edit::Editor;
+use super::super::ends::EdgeCodes;
 use super::super::pool::Candidate;
 use super::super::row::{PROTECTED, slot_of};
 use super::super::spread::Spread;
@@ -14,7 +15,6 @@ use super::near::{Asking, Buffers, Near, compare};
 use super::progress::Progress;
 use super::tree::{Tree, plant};
 use crate::error::{Error, Result};
-use crate::vectors::EdgeCoder;
 
 /// Nodes whose links back are noted between two looks at whether the build was cancelled.
 const BLOCK: usize = 256;
@@ -227,8 +227,7 @@ impl<'a> Layer<'a> {
         let crowded = all.iter().filter(|(_, links)| links.slots.len() > capacity);
         let local =
             Local::new(self.shared, crowded.flat_map(|(slot, links)| links.slots.iter().chain([slot])).copied());
-        let mut rotated =
-            Rotated { coder: vectors.coder().filter(|_| self.number == 0), bulk: self.bulk, all: HashMap::new() };
+        let mut codes = EdgeCodes::new(vectors);
         for (slot, Links { mut slots, protected }) in all {
             if run.is_cancelled() {
                 return Err(Error::Cancelled);
@@ -241,9 +240,14 @@ impl<'a> Layer<'a> {
             }
             let marked = |&slot: &u32| if protected.contains(&slot) { slot | PROTECTED } else { slot };
             let links: Vec<u32> = slots.iter().map(marked).collect();
+            if self.number == 0 {
+                codes.rotate(slots.iter().copied().chain([slot]));
+            }
             let row = editor.lock(slot, self.number);
             row.set_all(&links);
-            rotated.write_codes(slot, &slots);
+            if self.number == 0 {
+                slots.iter().enumerate().for_each(|(place, &neighbor)| codes.write(graph, slot, place, neighbor));
+            }
         }
         Ok(())
     }
@@ -270,28 +274,5 @@ impl<'a> Layer<'a> {
         let mut seen = HashSet::new();
         slots.retain(|&slot| seen.insert(slot));
         Some(Links { slots, protected })
-    }
-}
-
-/// Vectors of a group as codes of edges need them, each rotated once.
-struct Rotated<'a> {
-    bulk: &'a Bulk<'a>,
-    coder: Option<&'a EdgeCoder>,
-    all: HashMap<u32, Vec<f32>>,
-}
-
-impl Rotated<'_> {
-    /// Writes the codes of all edges of a row whose lock is held, where edges have codes.
-    fn write_codes(&mut self, slot: u32, neighbors: &[u32]) {
-        let Some(coder) = self.coder else { return };
-        for &slot in neighbors.iter().chain([&slot]) {
-            // SAFETY: nodes were written.
-            self.all.entry(slot).or_insert_with(|| unsafe { self.bulk.editor.vectors.rotated(coder, slot) });
-        }
-        let codes = self.bulk.editor.graph.coded_row(slot).1;
-        for (place, neighbor) in neighbors.iter().enumerate() {
-            // SAFETY: the caller holds the lock of the row, which has a place for each of its links.
-            unsafe { coder.write(codes, place, &self.all[&slot], &self.all[neighbor]) };
-        }
     }
 }
