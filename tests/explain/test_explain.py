@@ -10,7 +10,7 @@ import pytest
 
 import vicinal
 from support import SPACES, distances, make_rows
-from vicinal.explain.route import ENDINGS
+from vicinal.explain.tell import ENDINGS
 
 DIM, N = 24, 600
 
@@ -166,3 +166,38 @@ def test_what_was_removed_is_no_candidate(rng: np.random.Generator, layout: str)
     for number in ix.search(rows[0], 5, exact=True).ids.tolist():
         why = ix.why_not(rows[0], number, 3, ef_search=3, plan="graph")
         assert why.found or why.cause != "not reachable"
+
+
+@pytest.mark.parametrize("layout", ["compact", "fast"])
+@pytest.mark.parametrize("share", [0.5, 0.05])
+def test_what_the_filter_lets_through(rng: np.random.Generator, layout: str, share: float) -> None:
+    """Whatever is refused at a hop is no answer; every answer was let through at its hop."""
+    ix, rows = build(rng, "l2", "f32", layout)
+    mask = np.zeros(int(ix.ids().max()) + 1, bool)
+    mask[ix.ids()[rng.random(N) < share]] = True
+    forms = (mask, np.flatnonzero(mask), vicinal.IdSet(np.flatnonzero(~mask), deny=True))
+    for query, allowed in zip(make_rows(rng, "f32", 3, DIM), forms, strict=True):
+        way = ix.explain(query, k=5, ef_search=20, filter=allowed, missing="ignore", plan="graph")
+        hops = [hop for layer in way.layers for hop in layer.hops]
+        for hop in hops:
+            assert hop.allowed == mask[hop.id]
+            assert hop.seen_allowed is not None
+            assert hop.seen_allowed.tolist() == mask[hop.seen_ids].tolist()
+        bottom = way.layers[-1]
+        through = {hop.id for hop in bottom.hops if hop.allowed}
+        assert bottom.let_through == len(through) > 0
+        assert {*way.result.ids.tolist()} <= through
+        assert {c.id for c in way.reranked} <= through
+        told = way.to_dict()["layers"][-1]
+        assert told["let_through"] == len(through)
+        assert [hop["allowed"] for hop in told["hops"]] == [hop.allowed for hop in bottom.hops]
+        assert told["hops"][0]["seen_allowed"] == bottom.hops[0].seen_allowed.tolist()
+        text = str(way)
+        assert f"layer 0: {len(bottom.hops)} hops, {len(through)} from what the filter" in text
+        some = bottom.hops[0].seen_allowed.sum()
+        assert f"{len(bottom.hops[0].seen_ids)} neighbours, {some} of them allowed" in text
+        assert "refused by the filter" in text
+    free = ix.explain(rows[0], plan="graph")
+    assert free.layers[-1].let_through is None
+    assert {hop.allowed for layer in free.layers for hop in layer.hops} == {None}
+    assert "filter" not in str(free)

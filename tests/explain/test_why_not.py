@@ -187,3 +187,31 @@ def test_what_no_link_leads_to(rng: np.random.Generator) -> None:
     ask = (rows[17], 17, K, 10, None, "raise", "graph")
     assert explain.why_not(Severed(ix, 17), *ask).cause == "not reachable"
     assert explain.why_not(ix, *ask).cause == "found"
+
+
+def test_a_missed_vector_costs_no_copy_of_the_graph(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ix = vicinal.Index(DIM, M=2, ef_construction=4)
+    ix.add(make_rows(rng, "f32", N, DIM), threads=1)
+    query = make_rows(rng, "f32", 1, DIM)[0]
+    found = ix.search(query, K, ef_search=K, plan="graph").ids
+    missed = [i for i in ix.search(query, K, exact=True).ids.tolist() if i not in found]
+    assert missed
+    monkeypatch.setattr(vicinal.Index, "graph", None)
+    way = ix.explain(query, K, ef_search=K, plan="graph")
+    for number in missed:
+        why = explain.why_not(ix, query, number, K, K, None, "raise", "graph", way)
+        assert why == ix.why_not(query, number, K, ef_search=K, plan="graph")
+        assert why.cause in ("never reached", "code error")
+
+
+def test_json_has_no_infinity() -> None:
+    ix = vicinal.Index(3)
+    ix.add([[1.0, 2.0, 3.0]], ids=[7])
+    why = ix.why_not([0.0, 0.0, 0.0], 7, filter=[])
+    assert why.cause == "filtered out"
+    assert why.kth_distance == float("inf")
+    told = json.loads(json.dumps(why.to_dict(), allow_nan=False))
+    assert told["kth_distance"] is None
+    assert told["without_filter"]["cause"] == "found"

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import sys
+import threading
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import pytest
 
 import vicinal
 from support import SPACES, make_rows
+from vicinal.explain import why_not
+from vicinal.map import given, links
 
 DIM, N, K = 16, 500, 6
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
@@ -208,3 +211,139 @@ def test_a_notebook_shows_it_in_a_frame(rng: np.random.Generator) -> None:
     frame = build(rng).map(layout="pca")._repr_html_()
     assert frame.startswith('<iframe srcdoc="&lt;!doctype html&gt;')
     assert frame.count("<") == 2
+
+
+def test_a_filter_is_told_of_hop_by_hop(rng: np.random.Generator) -> None:
+    ix = build(rng)
+    queries, some = rng.normal(size=(2, DIM)).astype(np.float32), vicinal.IdSet(ix.ids()[::3])
+    data = told(ix.map(None, queries, k=K, ef_search=K, filter=some, layout="pca"))
+    for query, asked in zip(data["queries"], queries, strict=True):
+        way = ix.explain(asked, K, ef_search=K, filter=some, plan="graph")
+        hops = [hop for layer in way.layers for hop in layer.hops]
+        assert query["filtered"]
+        assert [step["allowed"] for step in query["steps"]] == [hop.id in some for hop in hops]
+        assert [step["through"] for step in query["steps"]] == [
+            sum(number in some for number in hop.seen_ids.tolist()) for hop in hops
+        ]
+        assert {True, False} == {step["allowed"] for step in query["steps"]}
+        true = ix.search(asked, K, exact=True, filter=some).ids.tolist()
+        assert [int(data["ids"][place]) for place in query["true"]] == true
+
+
+class Changing:
+    """An index that others change between any two calls of the map."""
+
+    def __init__(self, index: vicinal.Index, rng: np.random.Generator) -> None:
+        self.index, self.rng = index, rng
+
+    def change(self) -> None:
+        ids = self.index.ids()
+        self.index.remove(self.rng.choice(ids, min(len(ids) - 1, 20), replace=False))
+        self.index.add(self.rng.normal(size=(10, DIM)).astype(np.float32), ids=None)
+
+    def __getattr__(self, name: str) -> Any:
+        self.change()
+        return getattr(self.index, name)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.index
+
+
+@pytest.mark.parametrize("layout", ["compact", "fast"])
+def test_others_may_change_it_meanwhile(rng: np.random.Generator, layout: str) -> None:
+    """What is gone by the time that it is looked at is left out, and counted."""
+    ix = vicinal.Index(DIM, M=3, ef_construction=10, layout=layout)
+    ix.add(rng.normal(size=(4 * N, DIM)).astype(np.float32), threads=1)
+    queries = rng.normal(size=(3, DIM)).astype(np.float32)
+    changing = Changing(ix, rng)
+    before = len(ix)
+    drawn = vicinal.Index.map(changing, None, queries, k=K, ef_search=K, layout="pca")  # type: ignore[arg-type]
+    data = told(drawn)
+    assert len(ix) < before - 50
+    assert drawn.shown == len(numbers(data["x"], np.float32)) < data["count"]
+    for layer in data["layers"]:
+        assert (numbers(layer["pairs"], np.uint32) < drawn.shown).all()
+    for query in data["queries"]:
+        places = [*query["found"], *query["true"], *(step["at"] for step in query["steps"])]
+        assert all(0 <= place < drawn.shown for place in places)
+        assert len(query["found"]) == len(query["distances"])
+
+
+def test_another_thread_may_change_it_meanwhile(rng: np.random.Generator) -> None:
+    ix = build(rng)
+    queries = rng.normal(size=(2, DIM)).astype(np.float32)
+    stop = threading.Event()
+
+    def turn_over() -> None:
+        fresh = np.random.default_rng(1)
+        while not stop.is_set():
+            ix.remove(fresh.choice(ix.ids(), 40, replace=False))
+            ix.add(fresh.normal(size=(40, DIM)).astype(np.float32), threads=1)
+
+    other = threading.Thread(target=turn_over)
+    other.start()
+    try:
+        for _ in range(8):
+            assert 0 < ix.map(None, queries, k=K, ef_search=K, layout="pca").shown <= N
+    finally:
+        stop.set()
+        other.join()
+
+
+def test_why_not_of_what_is_removed_meanwhile_is_an_error(rng: np.random.Generator) -> None:
+    ix = build(rng)
+    number = int(ix.ids()[7])
+
+    class Removed(Changing):
+        def change(self) -> None:
+            if number in self.index:
+                self.index.remove([number])
+
+    ask = (rng.normal(size=DIM).astype(np.float32), number, K, K, None, "raise", "graph")
+    with pytest.raises(vicinal.NotFoundError, match="is not in the index"):
+        why_not(Removed(ix, rng), *ask)
+
+
+def test_the_page_is_of_a_size_that_does_not_depend_on_the_texts(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "TEXTS", 20 * N)
+    monkeypatch.setattr(links, "MOST_LINKS", 100)
+    monkeypatch.setattr(links, "BLOCK", 64)
+    ix = build(rng)
+    long = ["é" * 10_000 + "\ud800"] * N  # half a pair of surrogates can't be written
+    data = told(ix.map(labels=long, payloads=[{"a": "b" * 500}] * N, layout="pca"))
+    assert max(map(len, data["texts"])) == 20
+    assert data["layers"][0]["held"] == 100 < data["layers"][0]["links"]
+    graph = ix.graph().layers[0]
+    ends = zip(
+        np.repeat(graph.nodes, np.diff(graph.offsets.astype(np.int64))),
+        graph.neighbors,
+        strict=True,
+    )
+    every = {(min(a, b), max(a, b)) for a, b in ends}
+    assert data["layers"][0]["links"] == len(every)
+    assert {
+        (a, b) for a, b in numbers(data["layers"][0]["pairs"], np.uint32).reshape(-1, 2)
+    } < every
+    monkeypatch.setattr(given, "TEXTS", 10**9)
+    page = ix.map(labels=["\ud800 x"] * N, layout="pca")
+    assert told(page)["texts"][0] == "? x"
+
+
+def test_large_numbers_are_placed_too(rng: np.random.Generator) -> None:
+    ix = vicinal.Index(DIM)
+    ix.add((rng.normal(size=(N, DIM)) * 1e16).astype(np.float32))
+    data = told(ix.map(layout="pca"))
+    assert np.abs(numbers(data["x"], np.float32)).max() == pytest.approx(1, abs=0.5)
+
+
+def test_what_can_not_be_written_is_said(rng: np.random.Generator, tmp_path: Path) -> None:
+    ix = build(rng)
+    name = tmp_path / ("x" * 300 + ".html")
+    with pytest.raises(vicinal.StorageError, match="can't be written"):
+        ix.map(name, layout="pca")
+    assert [*tmp_path.iterdir()] == []

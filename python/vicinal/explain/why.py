@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 import numpy as np
 
 from vicinal.errors import NotFoundError
+from vicinal.explain import tell
+from vicinal.explain.route import Name
 from vicinal.idset import IdSet
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from vicinal.explain.route import Explanation
+    from vicinal.explain.explanation import Explanation
     from vicinal.graph import Graph
     from vicinal.report import Report
     from vicinal.result import SearchResult
@@ -56,18 +59,22 @@ class Searched(Protocol):
         """Gives the links."""
 
     @property
+    def neighbors_of(self) -> Callable[[int], NDArray[np.int64]]:
+        """Gives the links of one node."""
+
+    @property
     def verify(self) -> Callable[[], Report]:
         """Looks for what no link leads to."""
 
 
 @dataclass(frozen=True, slots=True)
-class WhyNot:
+class WhyNot(Generic[Name]):
     """Why a vector is, or is not, in the answer of a search. Print it for the whole story.
 
     Attributes
     ----------
     id : int
-        The vector that was asked about.
+        The vector that was asked about; of a collection the record, by its id.
     cause : str
         * "found": it is in the answer.
         * "filtered out": the filter leaves it out. `without_filter` tells what happens without.
@@ -87,7 +94,7 @@ class WhyNot:
         The distance of the last answer; inf if there is none.
     nearest_visited : int or None
         Of the vectors that the walk gave a distance, the one nearest to this one, where it was
-        never reached.
+        never reached; of a collection the record's id.
     gap : float or None
         How far the two are apart.
     needed_ef_search : int or None
@@ -98,17 +105,17 @@ class WhyNot:
         The same question without the filter, where that leaves it out.
     """
 
-    id: int
+    id: Name
     cause: str
     k: int
     ef_search: int
     rank: int | None
     distance: float
     kth_distance: float
-    nearest_visited: int | None = None
+    nearest_visited: Name | None = None
     gap: float | None = None
     needed_ef_search: int | None = None
-    without_filter: WhyNot | None = None
+    without_filter: WhyNot[Name] | None = None
 
     @property
     def found(self) -> bool:
@@ -116,19 +123,26 @@ class WhyNot:
         return self.cause == "found"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as a dict."""
-        return asdict(self)
+        """Give all of it as a dict that JSON can hold; a distance of infinity is None."""
+        freed = self.without_filter
+        return {
+            **asdict(self),
+            "id": tell.plain(self.id),
+            "kth_distance": self.kth_distance if math.isfinite(self.kth_distance) else None,
+            "nearest_visited": tell.plain(self.nearest_visited),
+            "without_filter": None if freed is None else freed.to_dict(),
+        }
 
     def __str__(self) -> str:
-        parts = [f"{self.id}: {CAUSES[self.cause]}"]
+        parts = [f"{tell.called(self.id)}: {CAUSES[self.cause]}"]
         place = f"; its distance is {self.distance:.6g}"
         parts.append(place if self.rank is None else f"{place}, its true rank {self.rank:,}")
         if self.cause == "beyond k":
             parts.append(f", and k is {self.k}")
         if self.nearest_visited is not None:
             parts.append(
-                f". The nearest to it that the walk saw is {self.nearest_visited}, {self.gap:.6g} "
-                "away"
+                ". The nearest to it that the walk saw is "
+                f"{tell.called(self.nearest_visited)}, {self.gap:.6g} away"
             )
         if self.needed_ef_search is not None:
             parts.append(f". With ef_search={self.needed_ef_search} it is found")
@@ -149,20 +163,27 @@ def why_not(
     allowed: IdSet | None,
     missing: str,
     plan: str,
-) -> WhyNot:
-    """Find out why a search of one query does not answer an id. See `Index.why_not`."""
+    explained: Explanation | None = None,
+) -> WhyNot[int]:
+    """Find out why a search of one query does not answer an id. See `Index.why_not`.
+
+    With ``explained``, what `Index.explain` says of that search, it is not made once more.
+    """
     if number not in index:
-        raise NotFoundError(f"id {number} is not in the index")
-    explained = index.explain(
-        query, k, ef_search=ef_search, filter=allowed, missing=missing, plan=plan
-    )
+        raise _gone(number)
+    if explained is None:
+        explained = index.explain(
+            query, k, ef_search=ef_search, filter=allowed, missing=missing, plan=plan
+        )
     answer = explained.result
     found = answer.ids[: answer.counts]
     kth = float(answer.distances[answer.counts - 1]) if answer.counts else float("inf")
-    alone = index.search(query, 1, exact=True, filter=IdSet([number]))
+    alone = index.search(query, 1, exact=True, filter=IdSet([number]), missing="ignore")
+    if alone.counts == 0:
+        raise _gone(number)  # removed meanwhile
     distance = float(alone.distances[0])
 
-    def verdict(cause: str, rank: int | None, **more: Any) -> WhyNot:
+    def verdict(cause: str, rank: int | None, **more: Any) -> WhyNot[int]:
         return WhyNot(number, cause, k, ef_search, rank, distance, kth, **more)
 
     if allowed is not None and number not in allowed:
@@ -189,10 +210,14 @@ def why_not(
     return verdict(
         "never reached",
         rank,
-        nearest_visited=int(near.ids[0]),
-        gap=float(near.distances[0]),
+        nearest_visited=int(near.ids[0]) if near.counts else None,
+        gap=float(near.distances[0]) if near.counts else None,
         needed_ef_search=needed,
     )
+
+
+def _gone(number: int) -> NotFoundError:
+    return NotFoundError(f"id {number} is not in the index")
 
 
 def _rank(
@@ -211,7 +236,9 @@ def _rank(
         if len(places):
             nearer = int(np.searchsorted(exact.distances, np.float32(distance)))
             return int(places[0]) + 1, nearer
-        k = min(8 * k, len(index))
+        if exact.counts < k:
+            raise _gone(number)  # removed meanwhile: these were all
+        k = min(8 * k, len(index) + 1)
 
 
 def _needed(
@@ -246,6 +273,10 @@ def _needed(
 
 def _node(index: Searched, number: int) -> int:
     """The id of the node that stands for a vector: itself, or an equal one that it hangs on."""
-    graph = index.graph()
-    place = int(np.flatnonzero(graph.ids == number)[0])
-    return int(graph.ids[graph.nodes[place]])
+    if len(index.neighbors_of(number)):
+        return number
+    graph = index.graph()  # a copy of all of it, for the few that have no links of their own
+    places = np.flatnonzero(graph.ids == number)
+    if not len(places):
+        raise _gone(number)
+    return int(graph.ids[graph.nodes[places[0]]])

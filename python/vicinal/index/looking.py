@@ -13,6 +13,7 @@ from vicinal.graph import Graph, GraphLayer
 from vicinal.idset import IdSet, native_filter
 from vicinal.index.exploring import Exploring
 from vicinal.map import CityMap, draw
+from vicinal.map.given import Given
 from vicinal.report import Report, Stats
 from vicinal.result import SearchResult
 
@@ -51,8 +52,9 @@ class Looking(Exploring):
         Returns
         -------
         Explanation
-            Per layer the entry and the hops with their distances, why the walk ended, what
-            measuring candidates again changed, and the plan. Printed, a tree.
+            Per layer the entry and the hops with their distances, what the filter let through of
+            the nodes gone to and looked at, why the walk ended, what measuring candidates again
+            changed, and the plan. Printed, a tree.
 
         Raises
         ------
@@ -73,8 +75,9 @@ class Looking(Exploring):
         k = checks.integer("k", k, 1, checks.MAX_K)
         ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         plan, missing = checks.text("plan", plan), checks.text("missing", missing)
-        allowed = None if filter is None else native_filter(filter)
-        told = self._native.explain(query, k, ef_search, plan, allowed, missing)
+        allowed = None if filter is None else IdSet(filter)
+        native = None if allowed is None else native_filter(allowed)
+        told = self._native.explain(query, k, ef_search, plan, native, missing)
         scan, graph = told["expected"]
         return Explanation(
             k,
@@ -82,7 +85,7 @@ class Looking(Exploring):
             self._metric,
             SearchResult(told["answer"], self._metric),
             {"scan": scan, "graph": graph},
-            layers_of(told["route"]),
+            layers_of(told["route"], allowed),
             reranked_of(told["route"]),
         )
 
@@ -96,7 +99,7 @@ class Looking(Exploring):
         filter: Filter | None = None,
         missing: str = "raise",
         plan: str = "auto",
-    ) -> WhyNot:
+    ) -> WhyNot[int]:
         """Find out why a search does not answer an id, and what would find it.
 
         What it says is checked by doing it. That takes some exact searches, and for a vector that
@@ -159,6 +162,8 @@ class Looking(Exploring):
         *,
         k: int = 10,
         ef_search: int = 64,
+        filter: Filter | None = None,
+        missing: str = "raise",
         labels: Any = None,
         payloads: Any = None,
         color: Any = None,
@@ -180,10 +185,11 @@ class Looking(Exploring):
             The page to write; without, it is only returned, and shown by a notebook.
         queries : array-like, shape (n, dim) or (dim,), optional
             At most 100, as in `search`. They walk, also where `search` would scan.
-        k, ef_search : int
-            As in `search`.
+        k, ef_search, filter, missing
+            As in `search`. With a filter the steps of a way say what it let through.
         labels : sequence or mapping, optional
-            A text for each vector, in the order of `ids`, or by id.
+            A text for each vector, in the order of `ids`, or by id: the latter where others add and
+            remove meanwhile.
         payloads : sequence or mapping of dict, optional
             More to show on hover, in the same way. Nothing in it is taken for HTML.
         color : str, sequence or mapping, optional
@@ -191,11 +197,11 @@ class Looking(Exploring):
             values a colour each, the seven most frequent of them.
         most : int
             The most vectors to show. Of a larger index, those of ways, answers and upper layers
-            stay, and a sample of the others; the page says so.
+            stay, and a sample of the others; the page says so. At most 1,000,000.
         layout : {"auto", "pca", "umap"}
             How to place them. UMAP lays out the graph of nearest neighbours that the index finds,
-            and needs ``pip install 'vicinal[umap]'``; "auto" takes it where it is installed, and
-            PCA else.
+            and needs ``pip install 'vicinal[umap]'``; "auto" takes it where it is installed and at
+            most 20,000 vectors are shown, and PCA else.
         seed : int
             Of what is drawn by chance.
         title : str
@@ -215,10 +221,11 @@ class Looking(Exploring):
             self,
             path,
             queries,
+            Given(labels, payloads, color),
             k=k,
             ef_search=ef_search,
-            labels=labels,
-            payloads=payloads,
+            allowed=None if filter is None else IdSet(filter),
+            missing=missing,
             color=color,
             most=most,
             layout=layout,

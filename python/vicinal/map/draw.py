@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import threading
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -16,13 +17,19 @@ from vicinal import checks
 from vicinal.arrays import query_rows
 from vicinal.errors import FileMissingError, InvalidInputError, MissingExtraError, StorageError
 from vicinal.map.place import LAYOUTS
-from vicinal.map.scene import Mapped, scene
+from vicinal.map.scene import Wish, scene
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from vicinal.idset import IdSet
+    from vicinal.map.given import Words
+    from vicinal.map.scene import Mapped
+
 #: Queries of one map: each has its way in the page, and its misses looked into.
 MOST_QUERIES = 100
+#: Vectors of one map: a browser holds no more.
+MOST_SHOWN = 1_000_000
 
 
 class CityMap:
@@ -54,7 +61,7 @@ class CityMap:
             The system could not write it.
         """
         target = page_path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}")
+        part = target.with_name(f".map.{os.getpid()}.{threading.get_ident()}")
         try:
             part.write_text(self.html, encoding="utf-8")
             part.replace(target)
@@ -75,9 +82,10 @@ class CityMap:
 def page_path(path: str | os.PathLike[str]) -> Path:
     """Where a page is to be written, if its folder is there."""
     target = Path(checks.path(path))
-    if target.is_dir():
+    # Of names that no system takes, os.path says that there is nothing, and pathlib raises.
+    if os.path.isdir(target):  # noqa: PTH112
         raise InvalidInputError(f"{target}: is a folder; name a file")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):  # noqa: PTH112
         raise FileMissingError(f"{target.parent}: no such folder; make it first")
     return target
 
@@ -86,44 +94,61 @@ def draw(
     index: Mapped,
     path: str | os.PathLike[str] | None,
     queries: ArrayLike | None,
+    words: Words,
     *,
     k: int,
     ef_search: int,
-    labels: Any,
-    payloads: Any,
+    allowed: IdSet | None,
+    missing: str,
     color: Any,
     most: int,
     layout: str,
     seed: int,
     title: str,
 ) -> CityMap:
-    """Draw the map of an index. See `Index.map`."""
+    """Draw the map of an index. See `Index.map`.
+
+    Parameters
+    ----------
+    index : Mapped
+        An index, or what answers as one.
+    words : Words
+        What is known of its vectors.
+    allowed : IdSet, optional
+        What queries may find.
+    color
+        Names the scale, where it is a field of payloads.
+    """
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
         raise MissingExtraError("the map needs plotly: pip install 'vicinal[plot]'") from error
     if path is not None:
         page_path(path)  # before the work begins
-    asked = _queries(index, queries)
-    told = scene(
-        index,
-        asked,
+    wish = Wish(
+        _queries(index, queries),
         checks.integer("k", k, 1, checks.MAX_K),
         checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
-        labels,
-        payloads,
-        color,
-        checks.integer("most", most, 1, 1_000_000),
+        allowed,
+        checks.text("missing", missing),
+        color if isinstance(color, str) else "colour",
+        checks.integer("most", most, 1, MOST_SHOWN),
         checks.choice("layout", layout, LAYOUTS),
         checks.integer("seed", seed, 0, 2**32 - 1),
     )
+    heading = html.escape(checks.text("title", title))
+    told = scene(index, words, wish)
     room = files("vicinal.map")
     parts = {name: (room / name).read_text(encoding="utf-8") for name in ("map.css", "map.js")}
     page = Template((room / "page.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(checks.text("title", title)),
+        title=heading,
         style=parts["map.css"],
-        # No text of the data can end the script that it stands in.
-        data=json.dumps(told, ensure_ascii=True).replace("<", "\\u003c"),
+        # No text of the data can end the script that it stands in. Half a pair of surrogates, which
+        # no file can hold, becomes a question mark.
+        data=json.dumps(told, ensure_ascii=False)
+        .replace("<", "\\u003c")
+        .encode("utf-8", "replace")
+        .decode(),
         plotly=get_plotlyjs(),
         script=parts["map.js"],
     )

@@ -24,7 +24,7 @@
   // Plotly reads a little HTML in its texts; what comes from the data is to be read as it stands.
   const plain = (text) =>
     text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\n", "<br>");
-  const hover = (i) => "<b>" + data.ids[i] + "</b>" +
+  const hover = (i) => "<b>" + plain(data.ids[i]) + "</b>" +
     (data.texts && data.texts[i] ? "<br>" + plain(data.texts[i]) : "");
   const name = (i) => data.ids[i] + (data.texts && data.texts[i] ? " " + data.texts[i].split("\n")[0] : "");
 
@@ -195,8 +195,12 @@
     if (!step) return void ($("told").textContent = "No way: there is nothing to walk through.");
     $("told").textContent =
       `Step ${at + 1} of ${query.steps.length}, layer ${step.layer}\n${name(step.at)}, ${precise(step.distance)} away\n` +
-      `${step.saw} neighbours looked at` + (step.layer ? "" : `; bound ${precise(step.bound)}`) +
-      (at === query.steps.length - 1 ? `\nThe end, after ${number(query.evaluations)} distances.` : "");
+      (step.allowed === false ? "The filter refuses it: a way, no answer.\n" : "") +
+      `${step.saw} neighbours looked at` +
+      (step.through === null ? "" : `, ${step.through} of which the filter lets through`) +
+      (step.layer ? "" : `; bound ${precise(step.bound)}`) +
+      (at === query.steps.length - 1 ? `\nThe end, after ${number(query.evaluations)} distances.` : "") +
+      (query.hidden ? `\n${query.hidden} of the vectors on its way are not on the map: added or removed meanwhile.` : "");
   }
 
   /** Brings into view where the walk goes from here on this layer and below. */
