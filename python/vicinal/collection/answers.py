@@ -58,7 +58,7 @@ class GraphStats:
     rows : int
         Not in the graph yet, and compared one by one.
     retired : int
-        Replaced or deleted, and stepped over until the graph is made anew.
+        Replaced or deleted, and stepped over until they are taken out of the graph.
     """
 
     vectors: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,7 +22,7 @@ from vicinal.filters.paths import MISSING, lookup, parse_path
 from vicinal.records.rows import to_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import apsw
     from numpy.typing import ArrayLike, NDArray
@@ -244,15 +246,26 @@ class Ask:
         if vectors is not None:
             queries = np.atleast_2d(query_rows(vectors, space.spec.dim, space.spec.dtype))
 
-        def look(connection: apsw.Connection) -> tuple[View, NDArray[np.int64] | None] | None:
-            return self._state(connection, space, condition)
-
         while True:
-            view, allowed = self.answered(look)  # measuring may take long, and holds up no log
-            try:
-                return measured(view, space.spec, knobs, allowed, queries, sample, seed)
-            except CorruptionError:
-                space.distrust(view)
+            # Measuring may take long: what is looked at stays, and no log is held up.
+            with contextlib.ExitStack() as keep:
+                view, allowed = self.answered(
+                    partial(self._kept, keep, space=space, condition=condition)
+                )
+                try:
+                    return measured(view, space.spec, knobs, allowed, queries, sample, seed)
+                except CorruptionError:
+                    space.distrust(view)
+
+    def _kept(
+        self,
+        keep: contextlib.ExitStack,
+        connection: apsw.Connection,
+        *,
+        space: Space,
+        condition: Expr | None,
+    ) -> tuple[View, NDArray[np.int64] | None] | None:
+        return keep.enter_context(self._state(connection, space, condition))
 
     def _nearest(
         self,
@@ -263,27 +276,29 @@ class Ask:
         knobs: Knobs,
     ) -> list[Found] | None:
         """The slots and distances for each query, None where a new look is needed."""
-        state = self._state(connection, space, condition)
-        if state is None:
-            return None
-        view, allowed = state
-        try:
-            return nearest(view, space.spec, queries, knobs, allowed)
-        except CorruptionError:
-            space.distrust(view)
-            return None
+        with self._state(connection, space, condition) as state:
+            if state is None:
+                return None
+            view, allowed = state
+            try:
+                return nearest(view, space.spec, queries, knobs, allowed)
+            except CorruptionError:
+                space.distrust(view)
+                return None
 
+    @contextlib.contextmanager
     def _state(
         self, connection: apsw.Connection, space: Space, condition: Expr | None
-    ) -> tuple[View, NDArray[np.int64] | None] | None:
+    ) -> Iterator[tuple[View, NDArray[np.int64] | None] | None]:
         """A view, and the slots that a condition allows; None where a new look is needed."""
         private = self._store.in_transaction
-        view = space.view(connection, private=private)
-        if view is None:
-            return None
-        if condition is None:
-            return view, None
-        return view, self._declared.slots(connection, condition, private=private)
+        with space.looking(connection, private=private) as view:
+            if view is None:
+                yield None
+            elif condition is None:
+                yield view, None
+            else:
+                yield view, self._declared.slots(connection, condition, private=private)
 
 
 def knobs(k: int, ef_search: int, *, exact: bool = False, threads: int = 0) -> Knobs:

@@ -17,7 +17,7 @@ import numpy as np
 
 from vicinal.arrays import STORED, from_stored
 from vicinal.collection.space import GRAPHS
-from vicinal.errors import ClosedError, NotFoundError, VicinalError
+from vicinal.errors import ClosedError, DuplicateIdError, NotFoundError, VicinalError
 from vicinal.index import Index
 from vicinal.records import manifest
 
@@ -36,15 +36,24 @@ log = logging.getLogger("vicinal.collection")
 #: Rows without a graph are left so up to this many bytes: comparing them takes about a millisecond.
 SMALL = 4 << 20
 
-#: A graph is saved when this share of it is not in its file yet, or retired since.
+#: A graph is saved when this share of it is not in its file yet, or was taken out since.
 STALE = 0.1
 
-#: A graph is made anew when this share of it was retired.
-ROTTEN = 0.25
+#: What was retired is taken out of a graph when it is this share of it.
+WORN = 0.1
 
-#: Vectors added at a time; then searches find them there.
+#: A graph is made anew when this share of it was retired. To take a vector out costs as much as to
+#: make a graph of one or two, so beyond it that is quicker.
+ROTTEN = 0.5
+
+#: Vectors added or taken out at a time; what was added searches find there then.
 STEP = 4096
 
+#: Notes of what was retired that are dropped in one transaction.
+NOTES = 1000
+
+#: Seconds to wait for searches over older states before what they may find is taken out.
+PATIENCE = 1.0
 
 #: Seconds between the first reason to look and the look.
 PAUSE = 0.05
@@ -143,30 +152,49 @@ class Builder:
             log.warning("%s: no graph for %r: %s", space.collection, space.name, error)
 
     def _bring(self, space: Space, *, all_of_it: bool) -> bool:
-        """Add to the graph what is not in it; True if there was anything to do."""
+        """Bring the graph after the records; True if there was anything to do."""
         view = self._view(space)
-        if len(view.dead) > ROTTEN * (len(view.index) if view.index else 0) + STEP or (
-            all_of_it and view.dead
-        ):
+        held = len(view.index) if view.index else 0
+        if len(view.dead) > ROTTEN * held + STEP:
             self._make_anew(space)
             return True
         damaged = space.needs_file(view)
-        if not len(view.slots) or (view.rows.nbytes < SMALL and not all_of_it and not damaged):
-            return False
+        behind = len(view.slots) > 0 and (view.rows.nbytes >= SMALL or all_of_it or damaged)
+        if behind:
+            self._add_rows(space, view)
+        worn = len(view.dead) > WORN * held + STEP or (all_of_it and len(view.dead) > 0)
+        if worn and not self._take_out_retired(space) and all_of_it:
+            self._make_anew(space)
+        if damaged:
+            self._save(space)
+        return behind or worn
+
+    def _add_rows(self, space: Space, view: View) -> None:
+        """Add to the graph what is not in it."""
         index = self._in_memory(space, view)
         while len(view.slots):
-            step = slice(0, max(STEP, len(index) // 8))
+            step = slice(0, max(STEP, len(index)))  # so many are linked at once, as one batch
             slots, rows = view.slots[step], view.rows[step]
             alive = view.alive(slots)
-            # What a step before added, and was stopped before it could say so, is in already.
-            alive &= np.fromiter((s not in index for s in slots.tolist()), bool, len(slots))
             if alive.any():
                 self._add(index, rows[alive], slots[alive])
             space.publish(index, int(slots[-1]))
             view = self._view(space)
-        if damaged:
-            self._save(space)
-        return True
+
+    def _take_out_retired(self, space: Space) -> bool:
+        """Take out of the graph what was retired; False where an older state is still looked at."""
+        view = self._view(space)
+        if view.index is not None:
+            index = self._in_memory(space, view)
+            retired = space.retired(view)
+            if not space.gone_on(view.seq, PATIENCE):
+                return False
+            for start in range(0, len(retired), STEP):
+                self._look()
+                step = retired[start : start + STEP]
+                index.remove(step, missing="ignore", threads=self._threads)
+            space.without_retired(index, view.seq)
+        return view.index is not None
 
     def _view(self, space: Space) -> View:
         while True:
@@ -198,39 +226,54 @@ class Builder:
             where = space.table.position(connection)
         index, after = _new(space), 0
         while after < where.slot:
-            # Each step reads a state of its own, so that the log is not held up for minutes.
-            with self._store.reading() as connection:
-                slots, plain, damaged = space.table.vectors_after(
-                    connection, space.name, after, space.width, STEP
-                )
-            if not len(slots) and not damaged:
-                break
-            after = max([*slots[-1:].tolist(), *damaged[-1:]])
-            ours = slots <= where.slot
-            if ours.any():
-                self._add(index, plain.view(STORED[space.spec.dtype])[ours], slots[ours])
+            slots, rows, after = self._read(space, after, where.slot, max(STEP, len(index)))
+            if len(slots):
+                self._add(index, rows, slots)
         while True:
             with self._store.reading() as connection:
                 if space.replace_graph(connection, index, where):
                     break
         self._grown[space.number] = index
 
-    def _add(self, index: Index, rows: NDArray[Any], slots: NDArray[np.int64]) -> None:
-        def look(_done: int, _total: int) -> None:
-            if self._stopping:
-                raise Stopped
+    def _read(
+        self, space: Space, after: int, last: int, count: int
+    ) -> tuple[NDArray[np.int64], NDArray[Any], int]:
+        """About so many vectors behind a slot, their slots, and where to go on.
 
+        Each piece is of a state of its own, so that the log is not held up for minutes.
+        """
+        pieces: list[tuple[NDArray[np.int64], NDArray[np.uint8]]] = []
+        while after < last and sum(len(slots) for slots, _ in pieces) < count:
+            self._look()
+            with self._store.reading() as connection:
+                slots, plain, damaged = space.table.vectors_after(
+                    connection, space.name, after, space.width, STEP
+                )
+            after = max([*slots[-1:].tolist(), *damaged[-1:]], default=last)
+            pieces.append((slots[slots <= last], plain[: np.searchsorted(slots, last, "right")]))
+        slots, plain = (np.concatenate(part) for part in zip(*pieces, strict=True))
+        return slots, plain.view(STORED[space.spec.dtype]), after
+
+    def _add(self, index: Index, rows: NDArray[Any], slots: NDArray[np.int64]) -> None:
         values = from_stored(np.ascontiguousarray(rows).view(np.uint8), index.dim, index.dtype)
-        index.add(values, slots, threads=self._threads, progress=look)
+        try:
+            index.add(values, slots, threads=self._threads, progress=self._look)
+        except DuplicateIdError:  # of a step that failed before it could publish them
+            index.remove(slots, missing="ignore", threads=self._threads)
+            index.add(values, slots, threads=self._threads, progress=self._look)
+
+    def _look(self, *_progress: int) -> None:
+        if self._stopping:
+            raise Stopped
 
     def _save_if_stale(self, space: Space) -> None:
-        index = self._grown.get(space.number)
-        if index is None:
+        if space.number not in self._grown:
             return
+        view = self._view(space)
         with self._store.reading() as connection:
             found = manifest.derived(connection, space.number)
-        saved = found.count if found else 0
-        if abs(len(index) - saved) >= max(STEP, STALE * saved) or saved > len(index):
+        count, slot, seq = (found.count, found.slot, found.seq) if found else (0, 0, 0)
+        if view.covered - slot + view.base - seq >= max(STEP, STALE * count):
             self._save(space)
 
     def _save(self, space: Space) -> None:
@@ -250,8 +293,6 @@ class Builder:
                 before = manifest.install(
                     connection, space.number, name, view.covered, view.base, len(index)
                 )
-                seq = manifest.covered(connection, space.table.number)
-                space.table.forget_retired(connection, seq)
                 now = manifest.derived(connection, space.number)
         except VicinalError:
             _remove(space.folder / name)
@@ -260,6 +301,16 @@ class Builder:
         space.saved(now.generation)
         if before is not None:
             _remove(space.folder / before)
+        self._forget_notes(space)
+
+    def _forget_notes(self, space: Space) -> None:
+        """Drop the notes that no graph needs any more, a few at a time: writers come in between."""
+        dropped = NOTES
+        while dropped == NOTES:
+            with self._store.writing() as connection:
+                space.table.must_exist(connection)
+                seq = manifest.covered(connection, space.table.number)
+                dropped = space.table.forget_retired(connection, seq, NOTES)
 
 
 def _new(space: Space) -> Index:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from vicinal.records import manifest
 from vicinal.records.table import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import apsw
@@ -72,6 +75,8 @@ class Space:
         self._elements = row_width(self.spec.dim, self.spec.dtype)
         self.width = self._elements * self._kind.itemsize
         self._lock = threading.RLock()
+        self._gone_on = threading.Condition(self._lock)
+        self._looked_at: Counter[int] = Counter()  # by their `seq`, views that searches hold
         self._tail = Tail(self._elements, self._kind)
         self._view: View | None = None
         self._distrusted: set[int] = set()
@@ -110,18 +115,69 @@ class Space:
                 self._view = view
             return view
 
+    @contextlib.contextmanager
+    def looking(
+        self, connection: apsw.Connection, *, private: bool = False
+    ) -> Iterator[View | None]:
+        """`view`, for as long as it is looked at: nothing that it needs leaves its graph."""
+        with self._lock:
+            view = self.view(connection, private=private)
+            if view is not None:
+                self._looked_at[view.seq] += 1
+        try:
+            yield view
+        finally:
+            if view is not None:
+                self._left(view.seq)
+
+    def _left(self, seq: int) -> None:
+        with self._lock:
+            self._looked_at[seq] -= 1
+            if not self._looked_at[seq]:
+                del self._looked_at[seq]
+                self._gone_on.notify_all()
+
+    def gone_on(self, seq: int, patience: float) -> bool:
+        """Wait until nobody looks at a view older than ``seq``; False after so many seconds."""
+        with self._lock:
+            return self._gone_on.wait_for(
+                lambda: min(self._looked_at, default=seq) >= seq, patience
+            )
+
+    def retired(self, view: View) -> NDArray[np.int64]:
+        """The slots that were retired in a view, and that its graph may still hold."""
+        with self._lock:
+            return np.array([s for s, seq in view.dead.items() if seq <= view.seq], np.int64)
+
+    def without_retired(self, index: Index, seq: int) -> None:
+        """Stand on a graph that holds nothing any more that was retired up to ``seq``.
+
+        New views come after ``seq``; that nobody looks at an older one is for `gone_on` to say.
+        """
+        with self._lock:
+            view = self._stands()
+            dead = {s: at for s, at in view.dead.items() if at > seq or s > view.covered}
+            self._view = replace(view, index=index, dead=dead, base=seq)
+
     def publish(self, index: Index, covered: int) -> None:
         """Let searches find the slots up to ``covered`` in a graph that holds them now."""
         with self._lock:
-            assert self._view is not None, "what is in the graph was seen in a view"
+            view = self._stands()
             self._tail.drop(covered)
             self._view = replace(
-                self._view,
+                view,
                 index=index,
                 covered=covered,
                 slots=self._tail.slots,
                 rows=self._tail.rows,
+                lost=min(view.lost, len(self._tail.slots)),
             )
+
+    def _stands(self) -> View:
+        """The present view, which whoever changes the graph has seen; unless it is given up."""
+        if self._view is None:
+            raise CorruptionError("its file was found damaged meanwhile")
+        return self._view
 
     def replace_graph(self, connection: apsw.Connection, index: Index, where: Position) -> bool:
         """Stand on a graph made anew, of all that was alive at ``where`` or later.
@@ -145,8 +201,7 @@ class Space:
     def saved(self, generation: int) -> None:
         """Note that the graph has a file."""
         with self._lock:
-            assert self._view is not None, "there is a graph"
-            self._view = replace(self._view, generation=generation)
+            self._view = replace(self._stands(), generation=generation)
 
     def distrust(self, view: View) -> None:
         """Do without the graph of a view: its file is damaged."""

@@ -82,7 +82,7 @@ class View:
         For slots above that were retired, when. Shared with later views, so only what was retired
         up to `seq` counts.
     base : int
-        Whatever was retired up to here is in neither the graph nor the rows.
+        Whatever was retired up to here is not in the graph.
     generation : int
         Of the file of the graph; 0 for none.
     """

@@ -140,9 +140,14 @@ class Table:
         for command in commands:
             self._insert(connection, command, ((slot,) for slot in slots))
 
-    def forget_retired(self, connection: apsw.Connection, seq: int) -> None:
-        """Drop the notes up to ``seq``: no slot among them is in anything that is still opened."""
-        connection.execute(f"DELETE FROM {self._retired} WHERE seq <= ?", (seq,))
+    def forget_retired(self, connection: apsw.Connection, seq: int, limit: int) -> int:
+        """Drop the first notes up to ``seq``, which nothing that is open needs, and count them."""
+        connection.execute(
+            f"DELETE FROM {self._retired} WHERE seq IN "
+            f"(SELECT seq FROM {self._retired} WHERE seq <= ? ORDER BY seq LIMIT ?)",
+            (seq, limit),
+        )
+        return connection.changes()
 
     def _is_empty(self, connection: apsw.Connection) -> bool:
         return connection.execute(f"SELECT 1 FROM {self.records} LIMIT 1").get is None

@@ -1,0 +1,110 @@
+"""Graphs follow what is replaced and deleted, and no search over an older state misses it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import vicinal
+from vicinal.collection import ask, builder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+N, DIM = 400, 8
+
+pytestmark = pytest.mark.usefixtures("eager")
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def graph(docs: vicinal.Collection) -> vicinal.GraphStats:
+    return docs.stats().graphs["vector"]
+
+
+def worn(held: vicinal.GraphStats) -> bool:
+    return held.retired > builder.WORN * held.vectors + builder.STEP
+
+
+def test_what_is_replaced_leaves_the_graph_and_no_graph_is_made_anew(db, rng, monkeypatch) -> None:
+    docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
+    X = rng.normal(size=(N, DIM)).astype(np.float32)
+    docs.upsert(range(N), X)
+    docs.compact()
+
+    def never(*_: object) -> None:
+        raise AssertionError("made anew")
+
+    monkeypatch.setattr(builder.Builder, "_make_anew", never)
+    most = 0
+    for turn in range(3):  # all of them, three times over, and some go for good
+        for start in range(0, N, 50):
+            ids = np.arange(start, start + 50)
+            X[ids] = rng.normal(size=(50, DIM))
+            docs.upsert(ids, X[ids])
+            docs.delete(ids[:turn])
+            wait_until(lambda: graph(docs).rows == 0 and not worn(graph(docs)))
+            most = max(most, graph(docs).vectors)
+    assert most < N + 200
+    docs.compact()
+    left = [i for i in range(N) if i % 50 > 1]
+    assert graph(docs) == vicinal.GraphStats(len(left), 0, 0)
+    for q in rng.normal(size=(20, DIM)).astype(np.float32):
+        order = np.argsort(((X[left] - q) ** 2).sum(1), kind="stable")[:5]
+        assert docs.search(q, k=5, ef_search=200).ids == [left[i] for i in order]
+
+
+def test_nothing_leaves_the_graph_while_an_older_state_is_searched(path, rng, monkeypatch) -> None:
+    X = rng.normal(size=(N, DIM)).astype(np.float32)
+    looking, go_on = threading.Event(), threading.Event()
+    found: list[Any] = []
+    real = ask.nearest
+
+    def slowly(*args: Any) -> Any:
+        if threading.current_thread().name == "slow":
+            looking.set()
+            assert go_on.wait(60)
+        return real(*args)
+
+    monkeypatch.setattr(ask, "nearest", slowly)
+    monkeypatch.setattr(builder, "PATIENCE", 0.01)
+    with vicinal.open(path) as db:
+        docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
+        docs.upsert(range(N), X, [{"old": True}] * N)
+        docs.compact()
+        search = threading.Thread(
+            target=lambda: found.append(docs.search(X[7], k=N, ef_search=N)), name="slow"
+        )
+        search.start()
+        assert looking.wait(60)
+        docs.upsert(range(150), X[:150] + 5, [{"old": False}] * 150)  # worn, but not rotten
+        wait_until(lambda: graph(docs).rows == 0)
+        time.sleep(0.1)  # time enough to take them out
+        go_on.set()
+        search.join()
+        assert sorted(found[0].ids) == list(range(N))
+        assert all(hit.payload == {"old": True} for hit in found[0])
+        docs.upsert(["a reason to look again"], X[:1])
+        wait_until(lambda: graph(docs).retired == 0)
+
+
+def test_notes_of_what_was_retired_go_when_no_graph_needs_them(db, rng, monkeypatch) -> None:
+    monkeypatch.setattr(builder, "NOTES", 7)
+    docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
+    docs.upsert(range(N), rng.normal(size=(N, DIM)))
+    docs.compact()
+    docs.delete(range(30))
+    docs.compact()
+    with db._store.reading() as connection:
+        notes = connection.execute("SELECT count(*) FROM retired_1").get
+    assert notes == 0
+    assert graph(docs) == vicinal.GraphStats(N - 30, 0, 0)
