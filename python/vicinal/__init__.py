@@ -15,6 +15,7 @@ every error is a `VicinalError`.
 from vicinal._native import __version__, isa
 from vicinal.collection import (
     Collection,
+    CollectionExplanation,
     CollectionStats,
     GraphStats,
     Hit,
@@ -60,6 +61,7 @@ __all__ = [
     "CapacityError",
     "ClosedError",
     "Collection",
+    "CollectionExplanation",
     "CollectionStats",
     "Compacted",
     "CorruptionError",

@@ -55,6 +55,16 @@ def query_rows(values: ArrayLike, dim: int, dtype: str) -> Array:
     return _converted(rows, QUERY[dtype], dtype, "query")
 
 
+def one_query(values: ArrayLike, dim: int, dtype: str) -> Array:
+    """The one query that is asked about, as the engine takes it: (dim,)."""
+    rows = query_rows(values, dim, dtype)
+    if rows.ndim == 2 and len(rows) != 1:
+        raise InvalidInputError(
+            f"one query is explained at a time, not {len(rows):,}: pass a row of them"
+        )
+    return rows.reshape(-1)
+
+
 def to_array(values: ArrayLike, name: str) -> Array:
     """``values`` as a numeric array of any dtype and stride, without a copy where possible."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):

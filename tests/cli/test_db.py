@@ -365,3 +365,56 @@ def test_what_can_not_be_created_is_refused(made, vicinal):
     assert vicinal("db", "create", made, "plain", "--field", "year:number").status == 0
     said = vicinal("db", "get", made, "doc", "a")
     assert (said.status, "did you mean 'docs'" in said.err) == (2, True)
+
+
+def test_what_a_search_did_is_shown_from_a_shell(full, vicinal):
+    np.save("q.npy", X[5:8] + 0.01)
+    asked = (full, "docs", "q.npy")
+    told = vicinal("db", "explain", *asked, "--row", 1, "-k", 3, "--filter", '{"n": {"$lt": 60}}')
+    assert told.status == 0, told.err
+    assert told.out.startswith("the 3 nearest by cosine, ef_search=64")
+    assert "filter: f.n < 60, which 60 records meet" in told.out
+    as_json = vicinal("db", "explain", *asked, "--row", 1, "-k", 3, "--json").json
+    assert (as_json["command"], as_json["row"]) == ("db explain", 1)
+    with library.open("s.db", mode="r") as db:
+        docs = db.collection("docs")
+        assert as_json["ids"] == docs.search(X[6] + 0.01, 3).ids
+        far = docs.search(X[6] + 0.01, 9).ids[-1]
+        why = docs.why_not(X[6] + 0.01, far, 3)
+    said = vicinal("db", "why-not", *asked, far, "--row", 1, "-k", 3)
+    assert (said.status, said.out.strip()) == (0, str(why))
+    said = vicinal("db", "why-not", *asked, far, "--row", 1, "-k", 3, "--json").json
+    assert (said["cause"], said["id"], said["rank"]) == ("beyond k", far, 9)
+    assert said["why"] == str(why)
+
+
+def test_a_collection_is_drawn_from_a_shell(full, vicinal):
+    pytest.importorskip("plotly")
+    np.save("q.npy", X[5:8] + 0.01)
+    words = ("db", "map", "s.db", "docs", "q.npy", "-o", "c.html", "--color", "n", "--first", 2)
+    facts = vicinal(*words, "--json", "--layout", "pca").json
+    assert (facts["command"], facts["records"], facts["shown"], facts["queries"]) == (
+        "db map",
+        N,
+        N,
+        2,
+    )
+    assert "word7 of all" in (full.parent / "c.html").read_text(encoding="utf-8")
+    assert vicinal(*words).status == 2  # there already
+    said = vicinal(*words, "--force", "--layout", "pca")
+    assert said.out == f"c.html: {N} of {N} records, placed by pca\n"
+
+
+def test_what_is_not_there_can_not_be_looked_into(full, vicinal):
+    np.save("q.npy", X[:2])
+    asked = ("s.db", "docs", "q.npy")
+    for words, message in (
+        (("explain", *asked, "--row", 2), "q.npy has 2 queries"),
+        (("explain", *asked, "--plan", "walk"), "unknown plan 'walk'"),
+        (("why-not", *asked, "nobody"), "has no record 'nobody'"),
+        (("map", "s.db", "docs", "-o", "x.html", "--color", "dog"), "no payload has that field"),
+    ):
+        said = vicinal("db", *words)
+        assert (said.status, message in said.err) == (2, True), said.err
+    assert vicinal("db", "map", "s.db", "docs", "-o", "nowhere/x.html").status == 3
+    assert not (full.parent / "x.html").exists()

@@ -117,6 +117,16 @@ def say(message: str) -> None:
     print("vicinal:", " ".join(message.split()), file=sys.stderr, flush=True)
 
 
+def draw(told: Any) -> None:
+    """Write what prints as a tree to standard output; where that is a terminal, drawn by rich."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(told)
+    else:
+        print(told)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """Write one JSON document to standard output."""
     print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))

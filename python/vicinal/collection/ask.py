@@ -6,7 +6,7 @@ import contextlib
 import json
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from vicinal.text import Match
 
 Answer = TypeVar("Answer")
+
+#: What is searched: a view, and the slots that a condition allows if there is one.
+State: TypeAlias = "tuple[View, NDArray[np.int64] | None]"
 
 #: Of each way of a fusion at least so many records are ranked.
 DEPTH = 50
@@ -250,22 +253,23 @@ class Ask:
             # Measuring may take long: what is looked at stays, and no log is held up.
             with contextlib.ExitStack() as keep:
                 view, allowed = self.answered(
-                    partial(self._kept, keep, space=space, condition=condition)
+                    partial(self.kept, keep, space=space, condition=condition)
                 )
                 try:
                     return measured(view, space.spec, knobs, allowed, queries, sample, seed)
                 except CorruptionError:
                     space.distrust(view)
 
-    def _kept(
+    def kept(
         self,
         keep: contextlib.ExitStack,
         connection: apsw.Connection,
         *,
         space: Space,
         condition: Expr | None,
-    ) -> tuple[View, NDArray[np.int64] | None] | None:
-        return keep.enter_context(self._state(connection, space, condition))
+    ) -> State | None:
+        """The same, for as long as ``keep`` lasts."""
+        return keep.enter_context(self.state(connection, space, condition))
 
     def _nearest(
         self,
@@ -276,7 +280,7 @@ class Ask:
         knobs: Knobs,
     ) -> list[Found] | None:
         """The slots and distances for each query, None where a new look is needed."""
-        with self._state(connection, space, condition) as state:
+        with self.state(connection, space, condition) as state:
             if state is None:
                 return None
             view, allowed = state
@@ -287,9 +291,9 @@ class Ask:
                 return None
 
     @contextlib.contextmanager
-    def _state(
+    def state(
         self, connection: apsw.Connection, space: Space, condition: Expr | None
-    ) -> Iterator[tuple[View, NDArray[np.int64] | None] | None]:
+    ) -> Iterator[State | None]:
         """A view, and the slots that a condition allows; None where a new look is needed."""
         private = self._store.in_transaction
         with space.looking(connection, private=private) as view:
@@ -301,11 +305,16 @@ class Ask:
                 yield view, self._declared.slots(connection, condition, private=private)
 
 
-def knobs(k: int, ef_search: int, *, exact: bool = False, threads: int = 0) -> Knobs:
+def knobs(
+    k: int, ef_search: int, *, exact: bool = False, threads: int = 0, plan: str = "auto"
+) -> Knobs:
     """The knobs of a search, checked."""
+    if checks.choice("plan", plan, ("auto", "graph", "scan")) == "scan":
+        exact, plan = True, "auto"
     return Knobs(
         k=checks.integer("k", k, 1, checks.MAX_K),
         ef_search=checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
         exact=checks.flag("exact", exact),
         threads=checks.threads(threads),
+        plan=plan,
     )

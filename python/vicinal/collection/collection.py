@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vicinal import checks
 from vicinal.collection.answers import CollectionStats, GraphStats
 from vicinal.collection.ask import DEPTH, knobs
-from vicinal.collection.contents import Contents
+from vicinal.collection.looking import Looking
 from vicinal.errors import InvalidInputError, ReadOnlyError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vicinal.text import Match
 
 
-class Collection(Contents):
+class Collection(Looking):
     """Records with an id, a payload and vectors, in a `Database`, which makes it.
 
     What a call wrote is durable when it returns, all of it; if it raises, nothing was written.

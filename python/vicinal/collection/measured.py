@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vicinal.arrays import from_stored, query_rows
+from vicinal.arrays import query_rows
+from vicinal.collection.face import Face
 from vicinal.collection.nearest import nearest
 from vicinal.errors import InvalidInputError
 from vicinal.recall import measure
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from vicinal.records.catalog import VectorSpec
 
 
-class Measured:
-    """A view with the methods of an index that `vicinal.recall` needs. Its ids are slots.
+class Measured(Face):
+    """A view with the methods of an index that `vicinal.recall` needs.
 
     Parameters
     ----------
@@ -45,50 +46,18 @@ class Measured:
         allowed: NDArray[np.int64] | None,
         own: NDArray[np.int64] | None = None,
     ) -> None:
-        self._view = view
-        self._spec = spec
+        super().__init__(view, spec)
         self._knobs = knobs
         self._allowed = allowed
         self._own = own
 
-    @property
-    def dtype(self) -> str:
-        """Of the vectors."""
-        return self._spec.dtype
-
-    @property
-    def metric(self) -> str:
-        """Of the vectors."""
-        return self._spec.metric
-
     def ids(self) -> NDArray[np.int64]:
         """All slots that can be found, rising."""
-        view = self._view
-        parts = [view.slots]
-        if view.index is not None:
-            held = view.index.ids()
-            parts.insert(0, np.sort(held[held <= view.covered]))
-        slots = np.concatenate(parts)
-        slots = slots[view.alive(slots)]
+        slots = super().ids()
         if self._allowed is None:
             return slots
         both: NDArray[np.int64] = np.intersect1d(slots, self._allowed, assume_unique=True)
         return both
-
-    def get(self, ids: NDArray[np.int64]) -> NDArray[Any]:
-        """The vectors of slots, as `Index.get` gives them."""
-        view, spec = self._view, self._spec
-        behind = ids > view.covered
-        places = np.searchsorted(view.slots, ids[behind])
-        rows = from_stored(
-            np.ascontiguousarray(view.rows[places]).view(np.uint8), spec.dim, spec.dtype
-        )
-        if view.index is None:
-            return rows
-        held = view.index.get(ids[~behind])
-        vectors = np.empty((len(ids), held.shape[1]), held.dtype)
-        vectors[behind], vectors[~behind] = rows, held
-        return vectors
 
     def search(
         self, Q: NDArray[Any], k: int, *, ef_search: int, threads: int, plan: str

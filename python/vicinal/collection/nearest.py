@@ -10,6 +10,8 @@ import numpy as np
 from vicinal._native import knn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from vicinal.collection.view import View
@@ -28,6 +30,7 @@ class Knobs:
     ef_search: int
     exact: bool
     threads: int
+    plan: str = "auto"
 
 
 def nearest(
@@ -36,6 +39,7 @@ def nearest(
     queries: NDArray[Any],
     knobs: Knobs,
     allowed: NDArray[np.int64] | None = None,
+    search: Callable[..., SearchResult] | None = None,
 ) -> list[Found]:
     """The k nearest vectors of a view for each query.
 
@@ -48,6 +52,8 @@ def nearest(
     knobs : Knobs
     allowed : ndarray of int64, optional
         Rising slots that have a vector: no other is found.
+    search : callable, optional
+        In place of the search of the view's graph, one that also takes notes.
 
     Returns
     -------
@@ -57,11 +63,12 @@ def nearest(
     k, threads = knobs.k, knobs.threads
     parts = [_in_rows(view, spec, queries, k, threads, allowed)]
     if view.index is not None:
+        search = view.index.search if search is None else search
         inside = None if allowed is None else allowed[allowed <= view.covered]
         look = (
-            _in_graph(view, queries, knobs)
+            _in_graph(view, queries, knobs, search)
             if inside is None
-            else _among(view, queries, knobs, inside)
+            else _among(queries, knobs, inside, search)
         )
         parts.append(look)
     return [_merged([part[query] for part in parts], k) for query in range(len(queries))]
@@ -115,34 +122,40 @@ def _compared(
 
 
 def _among(
-    view: View, queries: NDArray[Any], knobs: Knobs, allowed: NDArray[np.int64]
+    queries: NDArray[Any],
+    knobs: Knobs,
+    allowed: NDArray[np.int64],
+    search: Callable[..., SearchResult],
 ) -> list[Found]:
     """Among the given slots, none of which is retired."""
-    assert view.index is not None, "asked only where there is a graph"
-    result = view.index.search(
+    result = search(
         queries,
         knobs.k,
         ef_search=knobs.ef_search,
         exact=knobs.exact,
         threads=knobs.threads,
+        plan=knobs.plan,
         filter=allowed,
         missing="ignore",  # a vector that was damaged when the graph was made is not in it
     )
     return _listed(result)
 
 
-def _in_graph(view: View, queries: NDArray[Any], knobs: Knobs) -> list[Found]:
+def _in_graph(
+    view: View, queries: NDArray[Any], knobs: Knobs, search: Callable[..., SearchResult]
+) -> list[Found]:
     """Among what the graph covers: asked for more until enough of it is not retired."""
     index, k = view.index, knobs.k
     assert index is not None, "asked only where there is a graph"
     ask = min(len(index), k + min(k, len(view.dead)))
     while True:
-        result = index.search(
+        result = search(
             queries,
             max(1, ask),
             ef_search=max(knobs.ef_search, ask),
             exact=knobs.exact,
             threads=knobs.threads,
+            plan=knobs.plan,
         )
         found = []
         for slots, distances in _listed(result):

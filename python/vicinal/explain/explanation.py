@@ -79,6 +79,9 @@ class Explanation(Told[int]):
             **self._way_as_dict(),
         }
 
+    def _costs(self) -> Counters:
+        return self.counters
+
     def _branches(self) -> Iterator[tuple[str, list[str]]]:
         costs, answer = self.expected, self.result
         yield (

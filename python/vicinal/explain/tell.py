@@ -37,9 +37,8 @@ class Told(Generic[Name]):
     layers: tuple[Layer[Name], ...]
     reranked: tuple[Reranked[Name], ...]
 
-    @property
-    def counters(self) -> Counters | None:
-        """What the search cost."""
+    def _costs(self) -> Counters | None:
+        """What the search of the graph cost, if there was one."""
         raise NotImplementedError
 
     def _branches(self) -> Iterator[tuple[str, list[str]]]:
@@ -72,11 +71,12 @@ class Told(Generic[Name]):
         return tree
 
     def _plan(self) -> str:
-        return "scan" if self.counters is None else str(self.counters.plan)
+        counters = self._costs()
+        return "scan" if counters is None else str(counters.plan)
 
     def _title(self) -> str:
         title = f"the {self.k} nearest by {self.metric}, ef_search={self.ef_search}"
-        counters = self.counters
+        counters = self._costs()
         if counters is None:
             return title
         return f"{title}: {counters.distance_evaluations:,} distances, {counters.hops:,} hops"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks
-from vicinal.arrays import query_rows
-from vicinal.errors import InvalidInputError
+from vicinal.arrays import one_query
 from vicinal.explain import Explanation, WhyNot, why_not
 from vicinal.explain.route import layers_of, reranked_of
 from vicinal.graph import Graph, GraphLayer
@@ -20,7 +19,7 @@ from vicinal.result import SearchResult
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from vicinal.index.searching import Filter
 
@@ -71,7 +70,7 @@ class Looking(Exploring):
         >>> [layer.layer for layer in way.layers], way.result.ids
         ([2, 1, 0], array([7]))
         """
-        query = self._one(q)
+        query = one_query(q, self.dim, self.dtype)
         k = checks.integer("k", k, 1, checks.MAX_K)
         ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         plan, missing = checks.text("plan", plan), checks.text("missing", missing)
@@ -135,21 +134,12 @@ class Looking(Exploring):
         >>> ix.why_not(X[7], 7, filter=[1, 2, 3]).cause
         'filtered out'
         """
-        query = self._one(q)
+        query = one_query(q, self.dim, self.dtype)
         number = checks.integer("id", id, 0, 2**63 - 1)
         k = checks.integer("k", k, 1, checks.MAX_K)
         ef_search = checks.integer("ef_search", ef_search, 1, checks.MAX_EF)
         allowed = None if filter is None else IdSet(filter)
         return why_not(self, query, number, k, ef_search, allowed, missing, plan)
-
-    def _one(self, q: ArrayLike) -> NDArray[Any]:
-        """The one query that is asked about, as the engine takes it."""
-        rows = query_rows(q, self.dim, self.dtype)
-        if rows.ndim == 2 and len(rows) != 1:
-            raise InvalidInputError(
-                f"one query is explained at a time, not {len(rows):,}: pass a row of them"
-            )
-        return rows.reshape(-1)
 
     def stats(self) -> Stats:
         """Describe the graph: nodes per layer, degrees, bytes per vector."""

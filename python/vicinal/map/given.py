@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from vicinal.errors import InvalidInputError, InvalidTypeError
 from vicinal.map.packing import packed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from vicinal.explain import WhyNot
@@ -36,48 +38,31 @@ class Described:
     there : ndarray of bool
         Which of them there still are.
     names : list of str
-    labels, records, hues : list or None
-        A text for each, a payload, and what to colour by.
+    texts, hues : list or None
+        A few lines for each, and what to colour by.
     """
 
     there: NDArray[np.bool_]
     names: list[str]
-    labels: list[Any] | None
-    records: list[Any] | None
+    texts: list[str] | None
     hues: list[Any] | None
 
     def kept(self, keep: NDArray[np.bool_]) -> Described:
         """The same of some of them."""
-
-        def some(values: list[Any] | None) -> list[Any] | None:
-            return None if values is None else list(itertools.compress(values, keep.tolist()))
-
+        some = keep.tolist()
         return Described(
             self.there[keep],
-            [*itertools.compress(self.names, keep.tolist())],
-            some(self.labels),
-            some(self.records),
-            some(self.hues),
+            [*itertools.compress(self.names, some)],
+            None if self.texts is None else [*itertools.compress(self.texts, some)],
+            None if self.hues is None else [*itertools.compress(self.hues, some)],
         )
-
-    def texts(self) -> list[str] | None:
-        """A few lines for each, all of them together of a size that a page can have."""
-        if self.labels is None and self.records is None:
-            return None
-        letters = max(FEWEST, min(LETTERS, TEXTS // max(1, len(self.names))))
-        labels = self.labels or [None] * len(self.names)
-        records = self.records or [None] * len(self.names)
-        return [
-            short("\n".join(_lines(label, record, letters)), letters)
-            for label, record in zip(labels, records, strict=True)
-        ]
 
 
 class Words(Protocol):
     """What a map asks of those who know about vectors."""
 
-    def check(self, ids: NDArray[np.int64]) -> None:
-        """Refuse what does not fit the vectors, before the work begins."""
+    def check(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the vectors there are to be shown; refuses what does not fit them."""
 
     def of(self, ids: NDArray[np.int64], places: NDArray[np.int64]) -> Described:
         """What is known of the vectors at some places."""
@@ -100,8 +85,8 @@ class Given:
         if not isinstance(color, str):
             self._given["color"] = color
 
-    def check(self, ids: NDArray[np.int64]) -> None:
-        """Refuse what there is not one for each of."""
+    def check(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """All of them; refuses what there is not one for each of."""
         for name, values in self._given.items():
             if values is None or isinstance(values, (Mapping, np.ndarray)):
                 continue
@@ -118,6 +103,7 @@ class Given:
                     f"{name} has {len(values):,} entries, but the index {len(ids):,} vectors; "
                     "pass one for each in the order of ids(), or a mapping from id"
                 )
+        return np.ones(len(ids), bool)
 
     def of(self, ids: NDArray[np.int64], places: NDArray[np.int64]) -> Described:
         """What was given for the vectors at some places."""
@@ -126,8 +112,12 @@ class Given:
         if self._field is not None:
             hues = by_field(self._field, told["payloads"] or [])
         names = [str(number) for number in ids[places].tolist()]
-        there = np.ones(len(names), bool)
-        return Described(there, names, told["labels"], told["payloads"], hues)
+        texts = None
+        if told["labels"] is not None or told["payloads"] is not None:
+            none = [None] * len(names)
+            pairs = zip(told["labels"] or none, told["payloads"] or none, strict=True)
+            texts = [text_of(label, record, len(names)) for label, record in pairs]
+        return Described(np.ones(len(names), bool), names, texts, hues)
 
     def why(self, verdict: WhyNot[int]) -> str:
         """A verdict in words."""
@@ -148,9 +138,14 @@ def by_field(field: str, records: list[Any]) -> list[Any]:
     """The field of each payload, where it has it."""
     hues = [record.get(field) if isinstance(record, Mapping) else None for record in records]
     if records and all(hue is None for hue in hues):
-        fields = sorted({str(key) for r in records[:100] if isinstance(r, Mapping) for key in r})
-        raise InvalidInputError(f"color={field!r}: no payload has that field; {fields[:20]} are")
+        refuse_no_field(field, (key for r in records[:100] if isinstance(r, Mapping) for key in r))
     return hues
+
+
+def refuse_no_field(field: str, fields: Iterable[Any]) -> NoReturn:
+    """Refuse a field that no payload has; ``fields`` are some that there are."""
+    known = sorted({str(key) for key in fields})[:20]
+    raise InvalidInputError(f"color={field!r}: no payload has that field; {known} are")
 
 
 def colors(hues: list[Any] | None, name: str) -> dict[str, Any] | None:
@@ -173,15 +168,16 @@ def colors(hues: list[Any] | None, name: str) -> dict[str, Any] | None:
     return {"name": name, "kinds": kinds, "of": packed(np.array(of), np.uint8)}
 
 
-def _lines(label: Any, record: Any, letters: int) -> list[str]:
-    """What is known of a vector, a line each."""
+def text_of(label: Any, record: Any, count: int) -> str:
+    """What is known of a vector, a line each: with ``count`` of them, of a size for a page."""
+    letters = max(FEWEST, min(LETTERS, TEXTS // max(1, count)))
     lines = [] if label is None else [short(str(label), letters)]
     if isinstance(record, Mapping):
         fields = itertools.islice(record.items(), FIELDS)
         lines += [f"{short(str(key), 40)}: {short(str(value), 100)}" for key, value in fields]
     elif record is not None:
         lines.append(short(str(record), letters))
-    return lines
+    return short("\n".join(lines), letters)
 
 
 def short(text: str, letters: int) -> str:

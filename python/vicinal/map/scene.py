@@ -76,20 +76,20 @@ class Wish:
 def scene(index: Mapped, words: Words, wish: Wish) -> dict[str, Any]:
     """Gather all that the page needs."""
     graph = index.graph()
-    words.check(graph.ids)
+    known = words.check(graph.ids)
     ways = [
         index.explain(query, wish.k, ef_search=wish.ef_search, plan="graph", **wish.how)
         for query in wish.queries
     ]
     truths = [index.search(query, wish.k, exact=True, **wish.how) for query in wish.queries]
-    shown = _shown(graph, ways, truths, wish)
+    shown = _shown(graph, known, ways, truths, wish)
     described = words.of(graph.ids, shown)
     shown, described = shown[described.there], described.kept(described.there)
     placed, there, method = positions(index, graph.ids[shown], wish.layout, wish.seed)
     shown, described = shown[there], described.kept(there)
-    places, texts = Places(graph.ids[shown]), described.texts()
+    places = Places(graph.ids[shown])
     return {
-        "count": len(graph.ids),
+        "count": int(known.sum()),
         "metric": index.metric,
         "dim": index.dim,
         "layout": method,
@@ -97,7 +97,7 @@ def scene(index: Mapped, words: Words, wish: Wish) -> dict[str, Any]:
         "y": packed(placed[:, 1], np.float32),
         "levels": packed(graph.levels[shown], np.uint8),
         "ids": described.names,
-        "texts": texts,
+        "texts": described.texts,
         "color": colors(described.hues, wish.color),
         "layers": [links(layer, shown, len(graph.ids), wish.seed) for layer in graph.layers],
         "queries": [
@@ -108,18 +108,21 @@ def scene(index: Mapped, words: Words, wish: Wish) -> dict[str, Any]:
 
 
 def _shown(
-    graph: Graph, ways: list[Explanation], truths: list[SearchResult], wish: Wish
+    graph: Graph,
+    known: NDArray[np.bool_],
+    ways: list[Explanation],
+    truths: list[SearchResult],
+    wish: Wish,
 ) -> NDArray[np.int64]:
     """Places that the map shows: all, or those of ways, answers and upper layers, and a sample."""
-    n = len(graph.ids)
-    if n <= wish.most:
-        return np.arange(n)
+    every = np.flatnonzero(known)
+    if len(every) <= wish.most:
+        return every
     told = [hop.id for way in ways for layer in way.layers for hop in layer.hops]
     parts = [np.array(told, np.int64), *(truth.ids for truth in truths)]
     parts += [way.result.ids for way in ways]
-    kept = np.isin(graph.ids, np.concatenate(parts))
-    rng = np.random.default_rng(wish.seed)
-    order = rng.permutation(n)
+    kept = np.isin(graph.ids, np.concatenate(parts)) & known
+    order = np.random.default_rng(wish.seed).permutation(every)
     # The highest first: a highway is seen from far away.
     order = order[np.argsort(-graph.levels[order].astype(np.int64), kind="stable")]
     rest = order[~kept[order]]
@@ -179,10 +182,10 @@ def _whys(
             "graph",
             way,
         )
+        # Copies of a vector are found by its node, and none of them missed unless it is farther.
+        return [] if why.cause in ("equal distance", "found") else [words.why(why)]
     except NotFoundError:
         return []
-    # Copies of a vector are found by its node, and none of them missed unless it is farther.
-    return [] if why.cause in ("equal distance", "found") else [words.why(why)]
 
 
 def _steps(way: Explanation, places: Places) -> tuple[list[dict[str, Any]], int]:

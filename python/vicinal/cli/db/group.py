@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vicinal.cli.db import create, load, records, search, upkeep
+from vicinal.cli.db import create, load, looking, records, search, upkeep
 
 SUMMARY = "Keep records in a database."
 
@@ -28,6 +28,9 @@ COMMANDS: tuple[tuple[str, Any, str, str], ...] = (
     ("load", load.load, "Write records of files.", load.EXAMPLES),
     ("search", search.search, "Find records by vector.", search.EXAMPLES),
     ("text", search.text, "Find records by text.", search.TEXT_EXAMPLES),
+    ("explain", looking.explain, "Show the way of a search.", looking.EXPLAIN_EXAMPLES),
+    ("why-not", looking.why_not, "Say why a record was missed.", looking.WHY_NOT_EXAMPLES),
+    ("map", looking.map_, "Draw a collection as a city.", looking.MAP_EXAMPLES),
     ("get", records.get, "Show records by id.", records.GET_EXAMPLES),
     ("export", records.export, "Write records to a file.", records.EXPORT_EXAMPLES),
     ("snapshot", upkeep.snapshot, "Copy a database.", upkeep.SNAPSHOT_EXAMPLES),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +13,7 @@ import typer
 from vicinal.errors import FileMissingError, InvalidInputError
 
 if TYPE_CHECKING:
-    from vicinal import Hits
+    from vicinal import Collection, Hits
 
 DatabaseFolder = Annotated[Path, typer.Argument(metavar="DATABASE", help="The database's folder.")]
 CollectionName = Annotated[
@@ -53,6 +55,15 @@ def read_filter(text: str | None) -> Any:
         raise InvalidInputError(
             f'--filter is not JSON ({error}); write it like \'{{"year": {{"$gte": 2020}}}}\''
         ) from error
+
+
+def named(docs: Collection, name: str) -> Any:
+    """The id that a word stands for: the text itself unless only another reading is there."""
+    readings: list[Any] = [name]
+    for kind in (int, uuid.UUID):
+        with contextlib.suppress(ValueError):
+            readings.append(kind(name))
+    return next((meant for meant in readings if meant in docs), name)
 
 
 def hits_as_json(hits: Hits) -> list[dict[str, Any]]:

@@ -1,14 +1,12 @@
 """``vicinal db get`` and ``vicinal db export``: records as they are."""
 
-import contextlib
 import json as json_format
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vicinal.cli.db.options import CollectionName, DatabaseFolder, Filter, read_filter
+from vicinal.cli.db.options import CollectionName, DatabaseFolder, Filter, named, read_filter
 from vicinal.cli.files import atomic, check_output, size
 from vicinal.cli.options import Force, Json
 from vicinal.cli.outcome import print_json
@@ -16,7 +14,7 @@ from vicinal.cli.progress import bar
 from vicinal.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from vicinal import Collection, Record
+    from vicinal import Record
 
 GET_EXAMPLES = """\b
 Examples:
@@ -42,7 +40,7 @@ def get(
 
     with vicinal.open(database, mode="r") as db:
         docs = db.collection(collection)
-        records = docs.get([_found(docs, name) for name in ids], vectors=vectors)
+        records = docs.get([named(docs, name) for name in ids], vectors=vectors)
     told = [_as_json(record) for record in records]
     if json:
         print_json(
@@ -56,15 +54,6 @@ def get(
         return
     for record in told:
         print(json_format.dumps(record, ensure_ascii=False))
-
-
-def _found(docs: "Collection", name: str) -> Any:
-    """The id that a word stands for: the text itself unless only another reading is there."""
-    readings: list[Any] = [name]
-    for kind in (int, uuid.UUID):
-        with contextlib.suppress(ValueError):
-            readings.append(kind(name))
-    return next((meant for meant in readings if meant in docs), name)
 
 
 def _as_json(record: "Record") -> dict[str, Any]:

@@ -1,0 +1,215 @@
+"""``vicinal db explain``, ``why-not`` and ``map``: how answers came about, and all of it seen."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vicinal.cli.db.options import (
+    CollectionName,
+    DatabaseFolder,
+    Filter,
+    Hitcount,
+    named,
+    read_filter,
+)
+from vicinal.cli.files import check_output
+from vicinal.cli.options import Force, Json, QueryColumn, QueryFile
+from vicinal.cli.outcome import draw, print_json
+from vicinal.cli.progress import waiting
+from vicinal.errors import InvalidInputError
+
+Using = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which vectors, where the collection has several."),
+]
+EfSearch = Annotated[int, typer.Option(min=1, metavar="N", help="Candidates kept during the walk.")]
+Row = Annotated[int, typer.Option(min=0, metavar="N", help="Which of the queries, from 0.")]
+Plan = Annotated[
+    str, typer.Option(metavar="HOW", help="auto, as searches do it; or graph, or scan.")
+]
+
+EXPLAIN_EXAMPLES = """\b
+Examples:
+  vicinal db explain shop.db docs queries.npy -k 3
+  vicinal db explain shop.db docs queries.npy --row 7 --filter '{"cat": "x"}' --plan graph
+"""
+
+
+def explain(
+    database: DatabaseFolder,
+    collection: CollectionName,
+    queries: QueryFile,
+    row: Row = 0,
+    k: Hitcount = 10,
+    filter: Filter = None,  # noqa: A002
+    using: Using = None,
+    ef_search: EfSearch = 64,
+    plan: Plan = "auto",
+    column: QueryColumn = None,
+    json: Json = False,
+) -> None:
+    """Search for one of the queries, and show the way as a tree.
+
+    Layer by layer: where it was entered, the hops with their distances, what the filter let
+    through, what was stepped over since it was retired, and what was compared one by one.
+    """
+    import vicinal
+
+    condition, query = read_filter(filter), _query(queries, column, row)
+    with vicinal.open(database, mode="r") as db:
+        way = db.collection(collection).explain(
+            query, k, filter=condition, using=using, ef_search=ef_search, plan=plan
+        )
+    if json:
+        print_json(_about("db explain", database, collection, row) | way.to_dict())
+    else:
+        draw(way)
+
+
+WHY_NOT_EXAMPLES = """\b
+Examples:
+  vicinal db why-not shop.db docs queries.npy doc-7
+  vicinal db why-not shop.db docs queries.npy 17 --row 3 -k 5 --json
+"""
+
+
+def why_not(
+    database: DatabaseFolder,
+    collection: CollectionName,
+    queries: QueryFile,
+    record: Annotated[str, typer.Argument(metavar="ID", help="Of the record that is missing.")],
+    row: Row = 0,
+    k: Hitcount = 10,
+    filter: Filter = None,  # noqa: A002
+    using: Using = None,
+    ef_search: EfSearch = 64,
+    plan: Plan = "auto",
+    column: QueryColumn = None,
+    json: Json = False,
+) -> None:
+    """Say why a search does not give a record, and what would find it.
+
+    What it says was tried. 17 names the record "17", or where there is none, the one with the
+    number 17; so with UUIDs.
+    """
+    import vicinal
+
+    condition, query = read_filter(filter), _query(queries, column, row)
+    with vicinal.open(database, mode="r") as db:
+        docs = db.collection(collection)
+        why = docs.why_not(
+            query,
+            named(docs, record),
+            k,
+            filter=condition,
+            using=using,
+            ef_search=ef_search,
+            plan=plan,
+        )
+    if json:
+        print_json(
+            _about("db why-not", database, collection, row) | why.to_dict() | {"why": str(why)}
+        )
+    else:
+        print(why)
+
+
+MAP_EXAMPLES = """\b
+Examples:
+  vicinal db map shop.db docs -o docs.html --color cat
+  vicinal db map shop.db docs queries.npy -o docs.html --first 5 --filter '{"cat": "x"}'
+"""
+
+
+def map_(
+    database: DatabaseFolder,
+    collection: CollectionName,
+    queries: Annotated[
+        Path | None, typer.Argument(metavar="QUERIES", help="Vectors whose ways are drawn.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PAGE", help="The page to write.")
+    ] = Path("map.html"),
+    color: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="The field of payloads to colour by.")
+    ] = None,
+    k: Hitcount = 10,
+    filter: Filter = None,  # noqa: A002
+    using: Using = None,
+    ef_search: EfSearch = 64,
+    first: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="Draw so many of the queries.")
+    ] = 10,
+    most: Annotated[
+        int, typer.Option(min=1, metavar="N", help="The most records to show.")
+    ] = 100_000,
+    layout: Annotated[
+        str, typer.Option(metavar="NAME", help="How to place them: auto, pca or umap.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Draws samples.")] = 0,
+    column: QueryColumn = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Draw a collection as a city: records with their payloads, streets, and the ways of queries.
+
+    One page of HTML that needs no network. What was missed is marked in red, with the reason. The
+    filter is for the queries: all records are drawn.
+    """
+    import vicinal
+    from vicinal.datasets import open_vectors
+
+    condition = read_filter(filter)
+    check_output(output, force)
+    asked = None
+    if queries is not None:
+        asked = open_vectors(queries, column, role="queries").array()[:first]
+    with vicinal.open(database, mode="r") as db, waiting("drawing"):
+        drawn = db.collection(collection).map(
+            output,
+            asked,
+            k=k,
+            filter=condition,
+            using=using,
+            ef_search=ef_search,
+            color=color,
+            most=most,
+            layout=layout,
+            seed=seed,
+        )
+    if json:
+        print_json(
+            {
+                "command": "db map",
+                "database": str(database),
+                "collection": collection,
+                "page": str(output),
+                "records": drawn.count,
+                "shown": drawn.shown,
+                "layout": drawn.layout,
+                "queries": 0 if asked is None else len(asked),
+            }
+        )
+    else:
+        print(f"{output}: {drawn.shown:,} of {drawn.count:,} records, placed by {drawn.layout}")
+
+
+def _query(queries: Path, column: str | None, row: int) -> Any:
+    from vicinal.datasets import open_vectors
+
+    asked = open_vectors(queries, column, role="queries").array()
+    if row >= len(asked):
+        raise InvalidInputError(
+            f"--row {row}: {queries} has {len(asked):,} queries, numbered from 0"
+        )
+    return asked[row]
+
+
+def _about(command: str, database: Path, collection: str, row: int) -> dict[str, Any]:
+    return {
+        "command": command,
+        "database": str(database),
+        "collection": collection,
+        "row": row,
+    }

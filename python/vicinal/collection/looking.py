@@ -1,0 +1,171 @@
+"""Looking into it: how an answer came about, why a record is not in it, and the map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vicinal import checks
+from vicinal.collection.ask import knobs
+from vicinal.collection.contents import Contents
+from vicinal.collection.look import Look
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import ArrayLike
+
+    from vicinal.collection.told import CollectionExplanation
+    from vicinal.explain import WhyNot
+    from vicinal.map import CityMap
+    from vicinal.records.rows import Id
+
+
+class Looking(Contents):
+    """The methods of `Collection` that tell what goes on in it."""
+
+    __slots__ = ()
+
+    def explain(
+        self,
+        vector: ArrayLike | str,
+        k: int = 10,
+        *,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+        plan: str = "auto",
+    ) -> CollectionExplanation:
+        """Search for one query, and tell the way: the same search, by the same code.
+
+        Parameters
+        ----------
+        vector : array-like, shape (dim,) or (1, dim), or str
+            The query; of a collection with an embedder also a text.
+        k, filter, using, ef_search
+            As in `search`.
+        plan : {"auto", "graph", "scan"}
+            Which way to search the graph, as in `Index.search`; `search` leaves it to "auto".
+
+        Returns
+        -------
+        CollectionExplanation
+            The hits, the way through the graph with ids of records, what the filter let through,
+            what was stepped over since it was retired, and what was compared one by one since the
+            graph does not have it yet. Printed, a tree.
+
+        Raises
+        ------
+        InvalidInputError
+            More than one query, and whatever `search` refuses.
+        """
+        vector = self._embedding.queries(vector)
+        space, condition = self._ask.space(using), self._parsed(filter)
+        return self._look().explain(space, vector, condition, knobs(k, ef_search, plan=plan))
+
+    def why_not(
+        self,
+        vector: ArrayLike | str,
+        id: Any,
+        k: int = 10,
+        *,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+        plan: str = "auto",
+    ) -> WhyNot[Id]:
+        """Find out why a search does not give a record, and what would find it.
+
+        What it says is checked by doing it, on one state of the collection. That takes some exact
+        searches, and for a record that was missed some more with rising ``ef_search``.
+
+        Parameters
+        ----------
+        vector : array-like, shape (dim,) or (1, dim), or str
+            The query; of a collection with an embedder also a text.
+        id : str, int or UUID
+            The record in question.
+        k, filter, using, ef_search, plan
+            As in `explain`.
+
+        Returns
+        -------
+        WhyNot
+            The true rank and distance, the cause, and the ``ef_search`` that finds it.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such record, or it has no such vector.
+        InvalidInputError
+            More than one query, and whatever `search` refuses.
+        """
+        vector = self._embedding.queries(vector)
+        space, condition = self._ask.space(using), self._parsed(filter)
+        how = knobs(k, ef_search, plan=plan)
+        return self._look().why_not(space, vector, id, condition, how)
+
+    def map(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        queries: ArrayLike | str | None = None,
+        *,
+        k: int = 10,
+        ef_search: int = 64,
+        filter: Any = None,
+        using: str | None = None,
+        color: str | None = None,
+        most: int = 100_000,
+        layout: str = "auto",
+        seed: int = 0,
+        title: str | None = None,
+    ) -> CityMap:
+        """Draw the collection as a city: one HTML page that needs no network. See `Index.map`.
+
+        Records are points, with id and payload on hover. Those that the graph does not have yet
+        have no streets, and say so; retired ones are left out. Needs plotly
+        (``pip install 'vicinal[plot]'``).
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            The page to write; without, it is only returned, and shown by a notebook.
+        queries : array-like, shape (n, dim) or (dim,), or str, or list of str, optional
+            At most 100, as in `search`. They walk, also where `search` would scan.
+        k, ef_search, filter, using
+            As in `search`. All records are drawn; the filter is for the queries, and the steps of
+            their ways say what it let through.
+        color : str, optional
+            A field of payloads, as dicts of filters name it: numbers get a scale, other values a
+            colour each, the seven most frequent of them.
+        most, layout, seed
+            As in `Index.map`.
+        title : str, optional
+            Of the page.
+
+        Raises
+        ------
+        MissingExtraError
+            No plotly; or no umap-learn for ``layout="umap"``.
+        InvalidInputError
+            More than 100 queries, a color that no payload has, and whatever `search` refuses.
+        FileMissingError, StorageError
+            The page could not be written.
+        """
+        asked = None if queries is None else self._embedding.queries(queries)
+        space, condition = self._ask.space(using), self._parsed(filter)
+        return self._look().map(
+            space,
+            path,
+            asked,
+            condition,
+            None if color is None else checks.text("color", color),
+            k=k,
+            ef_search=ef_search,
+            most=most,
+            layout=layout,
+            seed=seed,
+            title=f"A map of {self.name}" if title is None else title,
+        )
+
+    def _look(self) -> Look:
+        return Look(self._ask, self._table, self._shelf)
