@@ -133,6 +133,10 @@ bench: $(STAMPS)/dev  ## Vicinal beside its peers: tables and curves in bench/re
 bench-exact: $(STAMPS)/dev  ## exact search beside FAISS and beside what the machine allows
 	$(BIN)/python bench/exact.py $(BENCH_ARGS)
 
+.PHONY: bench-knobs
+bench-knobs: $(STAMPS)/dev  ## what M, ef_construction and ef_search do (BENCH_ARGS="vectors.npy --rows 50000")
+	$(BIN)/python bench/knobs.py $(BENCH_ARGS)
+
 .PHONY: bench-kernels
 bench-kernels:  ## each kernel on this machine, beside what the machine allows (BENCH_ARGS="--dim 384")
 	cargo run $(LOCKED) --release -p vicinal-kernels --example kernels -- $(BENCH_ARGS)

@@ -2,6 +2,7 @@
 
     python bench/knobs.py vectors.npy
     python bench/knobs.py embedding_like:100000x384 --metric cosine --M 8,16,32
+    python bench/knobs.py vectors.npy --redraw           # the plot and table of the last run again
 
 One knob is turned while the others stay at their defaults. Work is counted in distance
 evaluations, which do not depend on the machine; times stand in the table beside them.
@@ -11,21 +12,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from matplotlib import pyplot as plt
-from matplotlib import ticker
 from run import RESULTS, say, told, workload
 
+from vicinal import Index
 from vicinal.bench import Results, Settings, prepare
 from vicinal.bench.curves import value_at
 from vicinal.bench.peers import Contender
 from vicinal.bench.session import OWN_PYTHON
 from vicinal.bench.suite import Seat, run
+from vicinal.plots import Axis, Panel, Plot, Series
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from vicinal.bench.results import Row
 
 KNOBS = ("M", "ef_construction")
@@ -44,14 +43,14 @@ def chosen(results: Results, knob: str) -> list[Row]:
     return sorted(rows, key=lambda row: row.settings[knob])
 
 
-def table(results: Results, target: float) -> str:
+def table(results: Results, target: float, base: Any) -> str:
     """Return what each value costs and gives, at a recall."""
     data = results.data
     about = (
         f"{data['name']}: {data['rows']:,} vectors of {data['dim']}, {data['metric']}; "
         f"recall@{results.settings.k} = {target:g}."
     )
-    head = "ef_search | distance evaluations | hops | QPS, 1 thread | build s | bytes a vector"
+    head = "ef_search | distance evaluations | hops | QPS, 1 thread | build s | bytes of links"
     lines = [about, "", f"| | {head} |", f"| --- |{' ---: |' * (head.count('|') + 1)}"]
     for knob in KNOBS:
         for row in chosen(results, knob):
@@ -63,55 +62,61 @@ def table(results: Results, target: float) -> str:
             speed, build = row.qps(1, target), row.builds[-1]
             cells.append(NONE if speed is None else f"{speed.median:,.0f}")
             cells.append(f"{build.seconds:.1f}")
-            cells.append(NONE if build.resident is None else f"{build.resident / results.n:,.0f}")
+            cells.append(f"{link_bytes(row.settings['M'], base):,.0f}")
             lines.append(f"| {knob} = {row.settings[knob]} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def draw(results: Results, path: Path) -> None:
+def plot(results: Results) -> Plot:
     """Draw recall against work for each knob."""
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4.6), layout="constrained")
-    for panel, knob in zip(axes, KNOBS, strict=False):
+    k, data = results.settings.k, results.data
+    recall = Axis(f"recall@{k}", "recall")
+    work = Axis("distance evaluations a query", "log")
+    panels = []
+    for knob in KNOBS:
         rows = chosen(results, knob)
-        shades = plt.get_cmap("viridis")(
-            [0.85 * i / max(1, len(rows) - 1) for i in range(len(rows))]
+        series = [
+            Series(
+                str(row.settings[knob]),
+                [step.counters["distance_evaluations"] for step in row.steps],
+                [step.recall for step in row.steps],
+                f"shade {i + 1} of {len(rows)}",
+                marker=i,
+                hover=[f"ef_search: {step.effort}" for step in row.steps],
+            )
+            for i, row in enumerate(rows)
+        ]
+        panels.append(Panel(f"{knob}: what recall costs", work, recall, series, names="legend"))
+    rows = chosen(results, "M")
+    series = [
+        Series(
+            f"M = {row.settings['M']}",
+            [step.effort for step in row.steps],
+            [step.recall for step in row.steps],
+            f"shade {i + 1} of {len(rows)}",
+            marker=i,
         )
-        for row, shade in zip(rows, shades, strict=True):
-            work = [step.counters["distance_evaluations"] for step in row.steps]
-            errors = [1 - step.recall for step in row.steps]
-            panel.plot(work, errors, ".-", color=shade, label=row.settings[knob])
-        panel.legend(title=knob, frameon=False, fontsize=8)
-        _dress(
-            panel, f"{knob}: fewer distances for the same recall", "distance evaluations a query"
-        )
-    default = next(row for row in chosen(results, "M") if row.settings["M"] == 16)
-    efforts = [step.effort for step in default.steps]
-    axes[2].plot(efforts, [1 - step.recall for step in default.steps], color="#D55E00", marker="o")
-    _dress(axes[2], "ef_search: recall for work", "ef_search")
-    axes[0].set_ylabel(f"recall@{results.settings.k}")
-    figure.suptitle(f"{results.data['name']}, {results.data['rows']:,} vectors", x=0.01, ha="left")
-    figure.savefig(path)
-    plt.close(figure)
+        for i, row in enumerate(rows)
+    ]
+    panels.append(
+        Panel("ef_search: what it finds", Axis("ef_search", "log"), recall, series, names="legend")
+    )
+    return Plot(
+        f"{data['name']}: {data['rows']:,} vectors of {data['dim']}, {data['metric']}",
+        panels,
+        f"One knob is turned, the other is at its default; {data['queries']:,} queries, k = {k}. "
+        "Distance evaluations do not depend on the machine.",
+        columns=3,
+        size=(4.8, 4.2),
+    )
 
 
-def _dress(panel: Axes, title: str, across: str) -> None:
-    """Put the share of errors on a logarithmic axis, and write the recall it means beside it."""
-    panel.set_title(title, loc="left", fontsize=10)
-    panel.set_xlabel(across)
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    panel.invert_yaxis()
-    ticks = [1 - recall for recall in (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)]
-    low, high = sorted(panel.get_ylim())
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    panel.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    panel.xaxis.set_minor_formatter(ticker.NullFormatter())
-    panel.set_yticks(ticks, [f"{1 - tick:g}" for tick in ticks])
-    panel.yaxis.set_minor_locator(ticker.NullLocator())
-    panel.grid(color="#DDDDDD", linewidth=0.6)
-    for edge in ("top", "right"):
-        panel.spines[edge].set_visible(False)
+def link_bytes(M: int, base: Any, sample: int = 5_000) -> float:
+    """Return what links take of memory, in bytes a vector."""
+    index = Index(base.shape[1], M=M, ef_construction=M)
+    index.add(base[:sample])
+    held = index.stats()
+    return (held.bytes["links"] + held.bytes["upper links"]) / held.count
 
 
 def numbers(text: str) -> list[int]:
@@ -131,8 +136,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="use only so many vectors")
     parser.add_argument("--target", type=float, default=0.95)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--redraw", action="store_true", help="measure nothing, draw anew")
     options = parser.parse_args()
-    plt.switch_backend("Agg")
     default = Contender("vicinal").kind.settings
     settings: list[dict[str, int]] = [{}]
     settings += [{"M": value} for value in options.M if value != default["M"]]
@@ -142,19 +147,22 @@ def main() -> None:
         if value != default["ef_construction"]
     ]
     folder = RESULTS / "knobs" / Path(options.data).stem.replace(":", "-")
-    prepared = prepare(
-        workload(options.data, options.metric, options.rows), 10, folder / "cache", say
-    )
-    results = run(
-        prepared,
-        [Seat(Contender("vicinal", one), OWN_PYTHON) for one in settings],
-        Settings(targets=[0.8, options.target, 0.99], threads=[1], rounds=options.rounds),
-        folder / "libraries.log",
-        say,
-    )
-    results.save(folder / "results.json")
-    draw(results, folder / "knobs.svg")
-    text = table(results, options.target)
+    vectors = workload(options.data, options.metric, options.rows)
+    if options.redraw:
+        results = Results.load(folder / "results.json")
+    else:
+        results = run(
+            prepare(vectors, 10, folder / "cache", say),
+            [Seat(Contender("vicinal", one), OWN_PYTHON) for one in settings],
+            # Recalls of interest: that of the table, and some about it for the curves.
+            Settings(targets=[0.8, options.target, 0.99], threads=[1], rounds=options.rounds),
+            folder / "libraries.log",
+            say,
+        )
+        results.save(folder / "results.json")
+    for name in ("knobs.svg", "knobs.html"):
+        plot(results).save(folder / name)
+    text = table(results, options.target, vectors.base)
     (folder / "table.md").write_text(text)
     print(text)
 

@@ -13,7 +13,6 @@ every error is a `VicinalError`.
 """
 
 from vicinal._native import __version__, isa
-from vicinal.aio import AsyncBatches, AsyncCollection, AsyncDatabase, aopen, arestore
 from vicinal.collection import (
     Collection,
     CollectionExplanation,
@@ -49,6 +48,7 @@ from vicinal.exact import knn
 from vicinal.explain import Explanation, WhyNot
 from vicinal.filters import field
 from vicinal.graph import Graph, GraphLayer
+from vicinal.growth import GrowthPoint, GrowthReport
 from vicinal.idset import IdSet
 from vicinal.index import Index
 from vicinal.recall import RecallReport
@@ -59,9 +59,6 @@ from vicinal.result import Counters, SearchResult
 from vicinal.tune import CurvePoint, TuneReport
 
 __all__ = [
-    "AsyncBatches",
-    "AsyncCollection",
-    "AsyncDatabase",
     "CapacityError",
     "ClosedError",
     "Collection",
@@ -81,6 +78,8 @@ __all__ = [
     "Graph",
     "GraphLayer",
     "GraphStats",
+    "GrowthPoint",
+    "GrowthReport",
     "Hit",
     "Hits",
     "IdSet",
@@ -110,8 +109,6 @@ __all__ = [
     "VicinalError",
     "WhyNot",
     "__version__",
-    "aopen",
-    "arestore",
     "field",
     "isa",
     "knn",

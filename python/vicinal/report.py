@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vicinal.plots import Axis, Panel, Plot, Series
+from vicinal.plots.look import BLUE, OWN
+
 if TYPE_CHECKING:
+    import os
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -51,6 +56,72 @@ class Stats:
     def bytes_per_vector(self) -> float:
         """Memory held, divided by the number of vectors."""
         return sum(self.bytes.values()) / self.count if self.count else 0.0
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
+        """Draw the nodes of each layer, and how many links they have.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A file to write: .png, .svg or .html. Needs ``pip install 'vicinal[plot]'``.
+        theme : {"light", "dark"}
+            As in `Plot.save`.
+
+        Returns
+        -------
+        Plot
+            With `save`; a notebook shows it.
+        """
+        histograms = [
+            _degrees(layer, counts)
+            for layer, counts in enumerate(self.degree_histogram)
+            if counts.sum() > 1  # one node has nobody to link to
+        ]
+        drawn = Plot(
+            "Layers and links",
+            [_layers(self.nodes_per_layer), *histograms],
+            f"{self.count:,} vectors, {self.bytes_per_vector:,.0f} bytes each with their links. "
+            "Copies of a vector count as one node.",
+            columns=3,
+            size=(4.4, 3.2),
+        )
+        if path is not None:
+            drawn.save(path, theme=theme)
+        return drawn
+
+
+def _layers(nodes: NDArray[np.int64]) -> Panel:
+    """Nodes of each layer, on a logarithmic axis: by the law of the levels a straight stair."""
+    counts = [int(count) for count in nodes]
+    bars = Series(
+        "nodes",
+        list(range(len(counts))),
+        counts,
+        OWN,
+        "bars",
+        texts=[f"{count:,}" for count in counts],
+    )
+    ticks = [(float(layer), str(layer)) for layer in range(len(counts))]
+    most = max(counts, default=1)
+    return Panel(
+        "Nodes of each layer",
+        Axis("layer", ticks=ticks),
+        Axis("nodes", "log", limits=(0.5, 4.0 * most)),
+        [bars],
+    )
+
+
+def _degrees(layer: int, histogram: NDArray[np.int64]) -> Panel:
+    counts = [int(count) for count in histogram]
+    nodes = sum(counts)
+    links = sum(degree * count for degree, count in enumerate(counts))
+    bars = Series("nodes", list(range(len(counts))), counts, BLUE, "bars")
+    return Panel(
+        f"Layer {layer}: {links / nodes if nodes else 0.0:.1f} links a node",
+        Axis("links of a node"),
+        Axis("nodes"),
+        [bars],
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

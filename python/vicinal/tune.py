@@ -11,8 +11,11 @@ import numpy as np
 from vicinal import checks, recall
 from vicinal.arrays import query_rows
 from vicinal.errors import InvalidInputError
+from vicinal.plots import Axis, Panel, Plot, Rule, Series
+from vicinal.plots.look import BLUE, GREEN, OWN
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
@@ -81,6 +84,72 @@ class TuneReport:
     n_queries: int
     stored: bool
     curve: tuple[CurvePoint, ...]
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
+        """Draw recall against speed and against ``ef_search``, with the choice and the target.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A file to write: .png, .svg or .html. Needs ``pip install 'vicinal[plot]'``.
+        theme : {"light", "dark"}
+            As in `Plot.save`.
+
+        Returns
+        -------
+        Plot
+            With `save`; a notebook shows it.
+        """
+        drawn = Plot(
+            f"ef_search for a recall of {self.target_recall:g}",
+            _panels(self),
+            f"{self.n_queries:,} {'stored vectors' if self.stored else 'queries'}, k = {self.k}. "
+            "Bars are 95% intervals of recall; speeds are of this machine at that moment.",
+        )
+        if path is not None:
+            drawn.save(path, theme=theme)
+        return drawn
+
+
+def _panels(report: TuneReport) -> list[Panel]:
+    curve = report.curve
+    recalls = Axis(f"recall@{report.k}", "recall")
+    target = report.target_recall
+    intervals = [(point.low, point.high) for point in curve]
+    efs = [point.ef_search for point in curve]
+    chosen = f"ef_search {report.ef_search}" if report.reached else f"best: {report.ef_search}"
+    speed = Panel(
+        "What a recall costs",
+        recalls,
+        Axis("queries a second", "log"),
+        [
+            Series(
+                "graph",
+                [point.recall for point in curve],
+                [point.qps for point in curve],
+                BLUE,
+                hover=[f"ef_search: {ef}" for ef in efs],
+                spread=intervals,
+                spread_of="x",
+            ),
+            Series("exact search", [1.0], [report.exact_qps], GREEN, "marks", marker=3),
+            Series(chosen, [report.recall], [report.qps], OWN, "marks", strong=True),
+        ],
+        [Rule("x", target, f"target {target:g}")],
+        names="legend",
+    )
+    width = Panel(
+        "What an ef_search finds",
+        Axis("ef_search", "log"),
+        recalls,
+        [
+            Series("graph", efs, [point.recall for point in curve], BLUE, spread=intervals),
+            Series(chosen, [report.ef_search], [report.recall], OWN, "marks", strong=True),
+        ],
+        [Rule("y", target, f"target {target:g}")],
+        names="legend",
+    )
+    return [speed, width]
 
 
 class Tunable(recall.Searchable, Protocol):

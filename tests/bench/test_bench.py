@@ -105,7 +105,8 @@ def test_files_are_written(results: Results, tmp_path: Path) -> None:
     write(results, tmp_path)
     assert "| **vicinal** |" in (tmp_path / "table.md").read_text()
     assert json.loads((tmp_path / "results.json").read_text())["data"]["rows"] == 2_000
-    assert (tmp_path / "curves.html").stat().st_size > 5_000
+    for name in ("curves.png", "curves.svg", "curves.html"):
+        assert (tmp_path / name).stat().st_size > 5_000
 
 
 def test_exact_answers_are_found_once(vectors: np.ndarray, tmp_path: Path) -> None:

@@ -97,32 +97,26 @@ def test_results_of_another_version_are_refused(results: Results, tmp_path: Path
         Results.load(tmp_path / "results.json")
 
 
-def test_the_page_holds_all_it_shows(results: Results, tmp_path: Path) -> None:
-    results.data["name"] = "</script> & co"
-    charts.html(results, tmp_path / "curves.html")
-    page = (tmp_path / "curves.html").read_text()
-    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page), "nothing is fetched"
-    assert page.count("</script>") == 1, "no name ends the script"
-    shown = re.search(r"const results = (\{.*\});", page)
-    assert shown is not None
-    labels = [one["label"] for one in json.loads(shown[1])["rows"]]
-    assert labels == ["hnswlib", "vicinal", "annoy"]
-
-
-def test_the_picture_has_a_panel_for_each_number_of_threads(
-    results: Results, tmp_path: Path
+def test_the_plot_has_a_panel_for_each_number_of_threads_and_a_curve_for_each_row(
+    results: Results,
 ) -> None:
-    pytest.importorskip("matplotlib")
-    from matplotlib import image
-
-    charts.png(results, tmp_path / "one.png")
+    (panel,) = charts.plot(results).panels
+    assert [series.name for series in panel.series] == ["hnswlib", "vicinal", "annoy"]
+    assert [series.name for series in panel.series if series.strong] == ["vicinal"]
     for one in results.rows:
         for step in one.steps:
             step.qps[2] = step.qps[1]
     results.settings.threads = [1, 2]
-    charts.png(results, tmp_path / "two.png")
-    one, two = (image.imread(tmp_path / f"{name}.png") for name in ("one", "two"))
-    assert two.shape[1] > 1.7 * one.shape[1]
+    assert len(charts.plot(results).panels) == 2
+
+
+def test_a_point_tells_the_effort_that_it_was_measured_with(results: Results) -> None:
+    (panel,) = charts.plot(results).panels
+    ours = next(series for series in panel.series if series.name == "vicinal")
+    row = next(row for row in results.rows if row.label == "vicinal")
+    for recall, told in zip(ours.x, ours.hover, strict=True):
+        effort = next(step.effort for step in row.steps if step.recall == recall)
+        assert f"{row.effort_name}={effort}, " in told
 
 
 def test_peers_are_told_apart_by_colour_or_dash_and_ours_is_alone_in_its_colours() -> None:

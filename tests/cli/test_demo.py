@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from vicinal.datasets import coffee_city
-from vicinal.demo import walk
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +39,6 @@ def test_both_ways_are_measured_at_every_size(told):
     )
 
 
-def test_sizes_end_with_the_whole_city():
-    assert walk.sizes(1_000) == [1_000]
-    assert walk.sizes(50_000) == [1_000, 3_000, 10_000, 30_000, 50_000]
-    assert walk.sizes(10_000_000)[-2:] == [3_000_000, 10_000_000]
-
-
 def test_the_walk_finds_the_true_nearest(told):
     figures, _ = told
     city = coffee_city(2_000, seed=3)
@@ -63,7 +56,10 @@ def test_plots_and_figures_are_left(told):
     figures, folder = told
     assert set(figures["files"]) == {
         str(folder / name)
-        for name in ("figures.json", "shops.npy", "wishes.npy", "growth.png", "growth.html")
+        for name in (
+            *("figures.json", "shops.npy", "wishes.npy"),
+            *("growth.png", "growth.html", "map.html"),
+        )
     }
     written = json.loads((folder / "figures.json").read_text())
     assert written["growth"] == figures["growth"]
@@ -72,6 +68,49 @@ def test_plots_and_figures_are_left(told):
     assert figures["walk"]["shops"][0]["name"] in page
     assert "2,000 coffee shops" in page
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page), "it loads something"
+
+
+def test_the_map_has_the_way_of_the_wish(told):
+    _, folder = told
+    page = (folder / "map.html").read_text(encoding="utf-8")
+    held = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    assert held["count"] == 2_000
+    (way,) = held["queries"]
+    assert len(way["found"]) == 10
+    assert way["steps"][-1]["layer"] == 0
+    city = coffee_city(2_000, seed=3)
+    shop = city.shop(int(held["ids"][7]))
+    assert held["texts"][7].splitlines() == [
+        f"name: {shop.name}",
+        f"kind: {shop.kind}",
+        f"neighbourhood: {shop.neighbourhood}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("screen", "automatic", "words", "opens"),
+    [
+        (True, False, (), True),
+        (False, False, (), False),
+        (True, True, (), False),
+        (True, False, ("--no-open",), False),
+        (False, True, ("--open",), True),
+    ],
+)
+def test_the_map_opens_where_somebody_looks(
+    vicinal, tmp_path, monkeypatch, screen, automatic, words, opens
+):
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for name, there in (("DISPLAY", screen), ("CI", automatic)):
+        monkeypatch.setenv(name, ":0") if there else monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("vicinal.cli.demo.terminal", lambda: True)
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    said = vicinal("demo", "--shops", 2_000, "-o", tmp_path, *words)
+    assert said.status == 0, said.err
+    assert str(tmp_path / "map.html") in "".join(said.out.split())
+    assert opened == ([(tmp_path / "map.html").as_uri()] if opens else [])
 
 
 def test_the_three_commands_work(told, shell):
@@ -95,7 +134,7 @@ def test_the_command_tells_the_story(vicinal, tmp_path):
 
 
 def test_without_plotting_libraries_the_rest_is_told(vicinal, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = vicinal("demo", "--shops", 2_000, "-o", tmp_path)
     assert said.status == 0
     assert "pip install 'vicinal[plot]'" in said.out

@@ -103,7 +103,7 @@ def bench(
 
     Curves of recall against queries a second, build time and memory, each library in a process of
     its own and all of them in turn, so that noise hits them alike. Peers come from PyPI into an
-    environment of their own. Writes table.md, results.json, curves.png and curves.html.
+    environment of their own. Writes table.md, results.json, and curves.png, .svg and .html.
     """
     try:
         if redraw:

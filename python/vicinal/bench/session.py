@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from vicinal.bench.peers import Contender
     from vicinal.bench.results import Results, Settings
+    from vicinal.plots import Plot
 
 OWN_PYTHON = Path(sys.executable)
+CURVES = ("curves.png", "curves.svg", "curves.html")
 
 
 def run_benchmark(
@@ -42,7 +44,7 @@ def run_benchmark(
     settings : Settings
         How to measure.
     folder : Path
-        Gets ``results.json``, ``table.md``, ``curves.png``, ``curves.html``, the log of what
+        Gets ``results.json``, ``table.md``, ``curves.png``, ``.svg`` and ``.html``, the log of what
         libraries print, and a cache of exact answers.
     environment : Path
         The peers' virtual environment, made if it is not there.
@@ -77,8 +79,13 @@ def write(results: Results, folder: Path, say: Callable[[str], None] = lambda _l
     results.save(folder / "results.json")
     (folder / "table.md").write_text(markdown(results))
     if any(row.steps for row in results.rows):
-        charts.html(results, folder / "curves.html")
-        try:
-            charts.png(results, folder / "curves.png")
-        except MissingExtraError as error:
-            say(f"no curves.png: {error}")
+        drawn = charts.plot(results)
+        for name in CURVES:
+            _draw(drawn, folder / name, say)
+
+
+def _draw(drawn: Plot, path: Path, say: Callable[[str], None]) -> None:
+    try:
+        drawn.save(path)
+    except MissingExtraError as error:
+        say(f"no {path.name}: {error}")

@@ -101,19 +101,15 @@ def build(
     The index takes its place when it is complete; until then nothing is there, or what was there
     before. One thread and one seed make the same file every time.
     """
-    from vicinal import Index
     from vicinal.datasets import open_vectors
 
     source = open_vectors(data, column)
-    dtype = dtype or _dtype_for(source, metric)
-    metric = metric or ("hamming" if dtype == "bits" else "l2")
-    packed = dtype == "bits" and source.dtype.kind != "b"
-    dim = source.dim * 8 if packed else source.dim
-    index = Index(
-        dim, metric, dtype, M=M, ef_construction=ef_construction, seed=seed, layout=layout
+    index = empty_index(
+        source, metric, dtype, M=M, ef_construction=ef_construction, seed=seed, layout=layout
     )
     ids = None if ids_column is None else source.column(ids_column)
-    check_output(output, force, at_least=source.rows * _bytes_per_vector(dim, dtype))
+    least = source.rows * _bytes_per_vector(index.dim, index.dtype)
+    check_output(output, force, at_least=least)
 
     began = time.perf_counter()
     _fill(index, source, ids, threads)
@@ -171,6 +167,18 @@ def _fill(
                 where = f", counted from row {done:,}" if done else ""
                 raise type(error)(f"{source.name}{where}: {error}") from error
             done += len(block)
+
+
+def empty_index(
+    source: "VectorSource", metric: str | None, dtype: str | None, **knobs: Any
+) -> "Index":
+    """Make an index that takes these vectors as they are, unless a metric or dtype says more."""
+    from vicinal import Index
+
+    dtype = dtype or _dtype_for(source, metric)
+    metric = metric or ("hamming" if dtype == "bits" else "l2")
+    packed = dtype == "bits" and source.dtype.kind != "b"
+    return Index(source.dim * 8 if packed else source.dim, metric, dtype, **knobs)
 
 
 def _dtype_for(source: "VectorSource", metric: str | None) -> str:

@@ -1,18 +1,15 @@
-"""Output files: never overwritten unasked, never half written, refused before the work begins."""
+"""Output files: never overwritten unasked, and refused before the work begins."""
 
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import tempfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vicinal.errors import FileMissingError, InvalidInputError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -52,25 +49,14 @@ def check_output(path: Path, force: bool, at_least: int = 0) -> None:
         )
 
 
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Write a file whole or not at all.
+def check_plot(path: Path | None, theme: str, force: bool) -> None:
+    """Refuse a plot that can't be drawn or written, while nothing has been done for it yet."""
+    if path is None:
+        return
+    import vicinal.plots
 
-    The block writes to the path it is given; if it ends well that file takes `path`'s place.
-    """
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        part.open("xb").close()
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: can't be written: {error.strerror or error}", error.errno, str(path)
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    vicinal.plots.check(path, theme)
+    check_output(path, force)
 
 
 def size(count: float) -> str:

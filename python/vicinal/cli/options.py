@@ -29,3 +29,12 @@ Mmap = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot", metavar="FILE", help="Draw it, too: a .png, .svg or .html (a page by plotly)."
+    ),
+]
+Theme = Annotated[
+    str, typer.Option(metavar="NAME", help="Of the plot: light or dark; a page has both.")
+]

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from vicinal.bench import command as comparison
-from vicinal.cli import build, demo, examine, map, recall, search, tune  # noqa: A004
+from vicinal.cli import build, demo, examine, map, recall, search, shape, tune  # noqa: A004
 from vicinal.cli.db import group
 from vicinal.cli.outcome import Status, command, fail, print_json, say
 
@@ -94,6 +94,8 @@ for name, function, summary, examples in (
     ("tune", tune.tune, "Find the ef_search that reaches a recall.", tune.EXAMPLES),
     ("map", map.map_, "Draw an index as a city, in a page of HTML.", map.EXAMPLES),
     ("info", examine.info, "Describe an index.", examine.INFO_EXAMPLES),
+    ("stats", shape.stats, "Count an index's layers, nodes and links.", shape.STATS_EXAMPLES),
+    ("growth", shape.growth, "Measure how search changes as it grows.", shape.GROWTH_EXAMPLES),
     ("verify", examine.verify, "Check an index for damage.", examine.VERIFY_EXAMPLES),
     ("bench", comparison.bench, "Measure Vicinal beside other libraries.", comparison.EXAMPLES),
     ("demo", demo.demo, "Find a coffee shop among a million.", demo.EXAMPLES),

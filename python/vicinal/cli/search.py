@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vicinal.cli.files import atomic, check_output
+from vicinal.cli.files import check_output
 from vicinal.cli.options import (
     Force,
     IndexFile,
@@ -21,6 +21,7 @@ from vicinal.cli.options import (
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
 from vicinal.errors import FileMissingError, InvalidInputError, StorageError
+from vicinal.outputs import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

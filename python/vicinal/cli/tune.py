@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vicinal.cli.options import IndexFile, Json, Mmap, Neighbours, QueryColumn, Threads
+from vicinal.cli.files import check_plot
+from vicinal.cli.options import (
+    Force,
+    IndexFile,
+    Json,
+    Mmap,
+    Neighbours,
+    PlotFile,
+    QueryColumn,
+    Theme,
+    Threads,
+)
 from vicinal.cli.outcome import FailedCheck, print_json
 from vicinal.cli.progress import waiting
 
@@ -17,6 +28,7 @@ EXAMPLES = """\b
 Examples:
   vicinal tune vectors.vicinal queries.npy
   vicinal tune vectors.vicinal queries.npy -k 100 --target 0.99
+  vicinal tune vectors.vicinal queries.npy --plot recall.svg
   vicinal tune vectors.vicinal --json | jq .ef_search
 """
 
@@ -44,6 +56,9 @@ def tune(
     column: QueryColumn = None,
     threads: Threads = 0,
     mmap: Mmap = False,
+    plot: PlotFile = None,
+    theme: Theme = "light",
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Find the smallest ef_search that reaches a recall, by measuring against exact search.
@@ -55,6 +70,7 @@ def tune(
     from vicinal import Index
     from vicinal.datasets import open_vectors
 
+    check_plot(plot, theme, force)
     opened = Index.open(index, mmap=mmap)
     asked = None if queries is None else open_vectors(queries, column, role="queries").array()
     with waiting("measuring"):
@@ -67,6 +83,8 @@ def tune(
             seed=seed,
             threads=threads,
         )
+    if plot is not None:
+        report.plot(plot, theme=theme)
     if json:
         facts = {"command": "tune", "index": str(index), "vectors": len(opened)}
         print_json(facts | asdict(report))

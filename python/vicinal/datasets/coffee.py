@@ -7,8 +7,9 @@ where it is calmer the music is lower. Every taste is a whole number from 0 to 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -156,6 +157,38 @@ class Shop:
     tastes: dict[str, int]
 
 
+def sign(number: int, group: int) -> dict[str, str]:
+    """Return the name, kind and neighbourhood of a shop that was drawn from a group."""
+    # A number's scattered bits choose the name: neighbours in number share none.
+    scattered = (number * 0x9E3779B97F4A7C15) >> 20
+    first = FIRST[scattered % len(FIRST)]
+    second = SECOND[scattered // len(FIRST) % len(SECOND)]
+    return {
+        "name": f"The {first} {second}",
+        "kind": list(KINDS)[group % len(KINDS)],
+        "neighbourhood": NEIGHBOURHOODS[group // len(KINDS)],
+    }
+
+
+class Signs(Sequence[dict[str, str]]):
+    """The signs of a city's shops, written when they are read."""
+
+    def __init__(self, groups: NDArray[np.int64]) -> None:
+        self._all = groups
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @overload
+    def __getitem__(self, number: int) -> dict[str, str]: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[dict[str, str]]: ...
+    def __getitem__(self, number: int | slice) -> dict[str, str] | list[dict[str, str]]:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        return sign(range(len(self))[number], int(self._all[number]))
+
+
 class CoffeeCity(Generated):
     """See `coffee_city`."""
 
@@ -195,11 +228,18 @@ class CoffeeCity(Generated):
 
     def kinds(self, count: int) -> NDArray[np.int64]:
         """Return the kind of each of the first `count` shops, as a position in `KINDS`."""
+        return self._groups(count) % len(KINDS)
+
+    def signs(self) -> Signs:
+        """Return what is written over the doors, by number: name, kind and neighbourhood."""
+        return Signs(self._groups(self.rows))
+
+    def _groups(self, count: int) -> NDArray[np.int64]:
         parts = [
             self._draw_groups(stream(self.seed, BASE, start // DRAWN))
             for start in range(0, count, DRAWN)
         ]
-        return np.concatenate(parts)[:count] % len(KINDS)
+        return np.concatenate(parts)[:count]
 
     def shop(self, number: int) -> Shop:
         """Return what there is to say about one shop.
@@ -216,15 +256,9 @@ class CoffeeCity(Generated):
         block, row = divmod(number, DRAWN)
         group = int(self._draw_groups(stream(self.seed, BASE, block))[row])
         tastes = self.draw(stream(self.seed, BASE, block))[row]
-        # A number's scattered bits choose the name: neighbours in number share none.
-        scattered = (number * 0x9E3779B97F4A7C15) >> 20
-        first = FIRST[scattered % len(FIRST)]
-        second = SECOND[scattered // len(FIRST) % len(SECOND)]
         return Shop(
             number=number,
-            name=f"The {first} {second}",
-            kind=list(KINDS)[group % len(KINDS)],
-            neighbourhood=NEIGHBOURHOODS[group // len(KINDS)],
+            **sign(number, group),
             tastes=dict(zip(TASTES, tastes.tolist(), strict=True)),
         )
 

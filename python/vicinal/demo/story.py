@@ -18,7 +18,7 @@ from vicinal.datasets import coffee_city
 from vicinal.datasets.coffee import TASTES
 from vicinal.demo import draw
 from vicinal.demo.tell import Teller
-from vicinal.demo.walk import EF_CONSTRUCTION, EF_SEARCH, QUESTIONS, K, M, Stage, ask, grow
+from vicinal.demo.walk import EF_CONSTRUCTION, EF_SEARCH, QUESTIONS, K, M, Stage, ask, grow, stage
 from vicinal.demo.wish import complete, parse
 from vicinal.errors import FileMissingError, InvalidInputError, MissingExtraError, StorageError
 from vicinal.exact import knn
@@ -66,7 +66,7 @@ def run(
     seed : int, default 0
         Of the city.
     output : Path
-        Gets growth.png, growth.html, figures.json, shops.npy and wishes.npy.
+        Gets growth.png, growth.html, map.html, figures.json, shops.npy and wishes.npy.
     threads : int, default 0
         Threads that build; questions are timed on one.
     quiet : bool, default False
@@ -106,7 +106,8 @@ def run(
     tell.walk(shops, statistics.median(walk_times))
 
     with bar("putting up signposts", shops) as show:
-        index, stages = grow(streets, city.queries(QUESTIONS), seed, threads, show)
+        index, grown = grow(streets, city.queries(QUESTIONS), seed, threads, show)
+    stages = [stage(point) for point in grown.points]
     walk, way = (_answer(city, index, query, exact=exact) for exact in (True, False))
     tell.ask(stages[-1], walk, way, list(understood.said))
 
@@ -125,11 +126,11 @@ def run(
         "questions": QUESTIONS,
         "k": K,
         "index": {"M": M, "ef_construction": EF_CONSTRUCTION, "ef_search": EF_SEARCH},
-        "growth": [asdict(stage) for stage in stages],
+        "growth": [asdict(measured) for measured in stages],
         "law": law(stages),
     }
     tell.growth(stages, QUESTIONS, K, draw.law(figures))
-    figures["files"] = _leave(tell, output, city, streets, figures)
+    figures["files"] = _leave(tell, output, city, streets, index, figures)
     figures["commands"] = _commands(output)
     figures["seconds"] = round(time.perf_counter() - began, 1)
     tell.end(figures)
@@ -205,6 +206,7 @@ def _leave(
     folder: Path,
     city: CoffeeCity,
     streets: NDArray[np.uint8],
+    index: Index,
     figures: dict[str, Any],
 ) -> list[str]:
     """Write the plots, the figures, and vectors to try the commands on."""
@@ -215,11 +217,17 @@ def _leave(
         np.save(files[1], streets[:LEFT_SHOPS])
         np.save(files[2], city.queries(LEFT_WISHES))
         try:
-            for name, make in (("growth.png", draw.png), ("growth.html", draw.html)):
-                make(figures, folder / name)
-                files.append(folder / name)
+            files.append(folder / "growth.png")
+            draw.plot(figures).save(files[-1])
+            files.append(folder / "growth.html")
+            draw.write_page(figures, files[-1])
+            files.append(folder / "map.html")
+            wish = figures["wish"]
+            query = np.array(list(wish["tastes"].values()), np.uint8)
+            draw.write_map(index, city, query, wish["text"], files[-1])
         except MissingExtraError as error:
-            tell.chapter("No plot", str(error))
+            files.pop()
+            tell.chapter(f"No plot: {error}")
     except OSError as error:
         message = f"{folder}: can't be written to: {error.strerror or error}"
         raise StorageError(message, error.errno, str(folder)) from error

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vicinal.datasets.coffee import TASTES
-from vicinal.demo.draw import ratio, seconds
+from vicinal.demo.draw import ratio
+from vicinal.growth import seconds
 
 if TYPE_CHECKING:
     from vicinal.demo.walk import Stage
@@ -131,6 +132,9 @@ class Teller:
         plots = [file for file in figures["files"] if "growth" in file]
         if plots:
             self.chapter("The plot", " and ".join(plots))
+        for file in figures["files"]:
+            if file.endswith("map.html"):
+                self.chapter("The map, with the way you were told", file)
         self.chapter(
             "The same on vectors of your own",
             "One vector a row, in a .npy file or another of the usual kinds. On the city's:\n",

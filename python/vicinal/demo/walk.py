@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from vicinal.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from vicinal.growth import GrowthPoint, GrowthReport
     from vicinal.result import SearchResult
 
 # Thirty-two small numbers lie in few directions: fewer links than usual are enough.
 M, EF_CONSTRUCTION, EF_SEARCH = 12, 80, 64
 K = 10
 QUESTIONS = 300
-# Walks through a large city are timed for so many seconds, but so many of them at least.
-PATIENCE, ENOUGH = 3.0, 25
 
 
 @dataclass(frozen=True)
@@ -57,12 +53,6 @@ class Stage:
     processor_share: float
 
 
-def sizes(shops: int) -> list[int]:
-    """Sizes at which the growing city is measured: 1,000, 3,000, 10,000, … and all."""
-    steps = [size * 10**power for power in range(3, 8) for size in (1, 3)]
-    return [*(size for size in steps if size < shops), shops]
-
-
 def ask(index: Index, question: NDArray[np.uint8], *, exact: bool) -> SearchResult:
     """Ask one question, as one traveller with one pair of feet."""
     plan = "scan" if exact else "graph"
@@ -75,58 +65,29 @@ def grow(
     seed: int,
     threads: int,
     show: Callable[[int], None],
-) -> tuple[Index, list[Stage]]:
-    """Build one index, shop by shop, and measure both ways at each of `sizes`."""
-    dim = streets.shape[1]
-    index = Index(dim, "l2", "u8", M=M, ef_construction=EF_CONSTRUCTION, seed=seed)
-    built = 0.0
-    stages = []
-
-    def report(done: int, _total: int) -> None:
-        show(start + done)
-
-    for size in sizes(len(streets)):
-        start = len(index)
-        began = time.perf_counter()
-        index.add(streets[start:size], threads=threads, progress=report)
-        built += time.perf_counter() - began
-        stages.append(_measure(index, questions, threads, built))
-    return index, stages
-
-
-def _measure(index: Index, questions: NDArray[np.uint8], threads: int, built: float) -> Stage:
-    """Time and count both ways in the city as it is."""
-    true = index.search(questions, K, exact=True, threads=threads)
-    found = index.search(
-        questions, K, ef_search=EF_SEARCH, threads=threads, counters=True, plan="graph"
+) -> tuple[Index, GrowthReport]:
+    """Build one index, shop by shop, and measure both ways at 1,000 of them, 3,000, 10,000, …."""
+    index = Index(streets.shape[1], "l2", "u8", M=M, ef_construction=EF_CONSTRUCTION, seed=seed)
+    report = index.measure_growth(
+        streets,
+        questions,
+        K,
+        ef_search=EF_SEARCH,
+        threads=threads,
+        progress=lambda done, _total: show(done),
     )
-    every = index.search(questions[0], K, exact=True, counters=True)
-    assert found.counters is not None
-    assert every.counters is not None
-    hits = sum(np.isin(*pair).sum() for pair in zip(found.ids, true.ids, strict=True))
-    walk_seconds, share = _median_time(index, questions, exact=True)
-    ask_seconds, _ = _median_time(index, questions, exact=False)
+    return index, report
+
+
+def stage(point: GrowthPoint) -> Stage:
+    """Say what was measured in the words of the story."""
     return Stage(
-        shops=len(index),
-        walk_seconds=walk_seconds,
-        ask_seconds=ask_seconds,
-        walk_visits=int(every.counters.distance_evaluations),
-        ask_visits=int(np.median(found.counters.distance_evaluations)),
-        recall=float(hits / true.ids.size),
-        build_seconds=built,
-        processor_share=share,
+        shops=point.count,
+        walk_seconds=point.exact_seconds,
+        ask_seconds=point.graph_seconds,
+        walk_visits=int(point.exact_evaluations),
+        ask_visits=int(point.graph_evaluations),
+        recall=point.recall,
+        build_seconds=point.build_seconds,
+        processor_share=point.processor_share,
     )
-
-
-def _median_time(index: Index, questions: NDArray[np.uint8], *, exact: bool) -> tuple[float, float]:
-    """Time questions one by one while patience lasts: the median, and the processor's share."""
-    ask(index, questions[0], exact=exact)  # the first finds cold caches
-    times: list[float] = []
-    worked = time.process_time()
-    for question in questions:
-        began = time.perf_counter()
-        ask(index, question, exact=exact)
-        times.append(time.perf_counter() - began)
-        if len(times) >= ENOUGH and sum(times) > PATIENCE:
-            break
-    return statistics.median(times), min(1.0, (time.process_time() - worked) / sum(times))

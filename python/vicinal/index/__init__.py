@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from vicinal import checks
 from vicinal._native import Index as NativeIndex
 from vicinal.arrays import MAX_DIM, STORED
+from vicinal.growth import GrowthReport, measure_growth
 from vicinal.index.looking import Looking
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
 
 #: What a row of layer 0 may hold.
 LAYOUTS = ("compact", "fast", "auto")
@@ -136,3 +140,54 @@ class Index(Looking):
             A full disk, a read-only folder; `errno` tells.
         """
         self._native.save(checks.path(path))
+
+    def measure_growth(
+        self,
+        X: ArrayLike,
+        queries: ArrayLike,
+        k: int = 10,
+        *,
+        ef_search: int = 64,
+        sizes: Sequence[int] | None = None,
+        threads: int = 0,
+        progress: bool | Callable[[int, int], object] = False,
+    ) -> GrowthReport:
+        """Add vectors step by step, and measure at each size what a query costs and finds.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, dim)
+            As in `add`.
+        queries : array-like, shape (m, dim)
+            Some that are not in X, as in `search`.
+        k, ef_search : int
+            As in `search`.
+        sizes : sequence of int, optional
+            How many vectors the index shall hold when it is measured, rising; by default 1,000,
+            3,000, 10,000, … and all.
+        threads : int
+            To add with; queries are timed on one. 0 means all cores.
+        progress : bool or callable
+            As in `add`; of all rows.
+
+        Returns
+        -------
+        GrowthReport
+            Distances evaluated, time, recall and memory at each size, by graph and by exact search;
+            its `plot` draws them.
+
+        Raises
+        ------
+        InvalidInputError
+            No vectors, no queries, sizes that don't rise or that X has too few rows for, and
+            whatever `add` and `search` refuse. What was added before stays.
+
+        Examples
+        --------
+        >>> import numpy as np, vicinal
+        >>> X = np.random.default_rng(0).random((3000, 8), dtype=np.float32)
+        >>> grown = vicinal.Index(dim=8).measure_growth(X[:-50], X[-50:])
+        >>> [(point.count, point.exact_evaluations) for point in grown.points]
+        [(1000, 1000.0), (2950, 2950.0)]
+        """
+        return measure_growth(self, X, queries, k, ef_search, sizes, threads, progress)

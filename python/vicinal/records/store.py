@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from vicinal.errors import ClosedError, PoisonedError, ReadOnlyError, StorageError
-from vicinal.records import connect, forks, stops
+from vicinal.records import connect, forks
 from vicinal.records.failures import failure, poisons
 from vicinal.records.lock import WriterLock
 
@@ -174,8 +174,7 @@ class Store:
             self._broken = self._depth > 0
             return
         try:
-            with stops.unheard():
-                connection.execute(command)
+            connection.execute(command)
         except apsw.Error as error:
             self._poisoned_by(error)
 
@@ -219,8 +218,7 @@ class Store:
             return
         try:
             if connection.in_transaction:
-                with stops.unheard():
-                    connection.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
         except apsw.Error:  # whatever it was, this connection has seen the last of it
             connection.close(True)
             return
@@ -231,8 +229,6 @@ class Store:
 
     def _explain(self, error: BaseException) -> None:
         """Raise what an error of SQLite means; any other is the caller's to raise again."""
-        if isinstance(error, apsw.InterruptError) and stops.wanted():
-            raise stops.Stopped from error
         if isinstance(error, apsw.Error):
             if poisons(error):
                 self._poisoned_by(error)

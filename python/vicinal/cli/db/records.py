@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vicinal.cli.db.options import CollectionName, DatabaseFolder, Filter, named, read_filter
-from vicinal.cli.files import atomic, check_output, size
+from vicinal.cli.files import check_output, size
 from vicinal.cli.options import Force, Json
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
 from vicinal.errors import InvalidInputError, MissingExtraError
+from vicinal.outputs import atomic
 
 if TYPE_CHECKING:
     from vicinal import Record

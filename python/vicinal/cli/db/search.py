@@ -16,10 +16,11 @@ from vicinal.cli.db.options import (
     read_filter,
     show,
 )
-from vicinal.cli.files import atomic, check_output
+from vicinal.cli.files import check_output
 from vicinal.cli.options import Force, Json, QueryColumn, QueryFile
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
+from vicinal.outputs import atomic
 
 # Queries answered by one call.
 BATCH = 256

@@ -1,0 +1,61 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vicinal import checks
+from vicinal.errors import FileMissingError, InvalidInputError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def target(path: str | os.PathLike[str], endings: Iterable[str] = ()) -> Path:
+    """Where a file is to be written, if its folder is there and its ending is one of these.
+
+    Parameters
+    ----------
+    path : str or Path
+    endings : iterable of str
+        With the point, in small letters; any will do if there are none.
+
+    Raises
+    ------
+    InvalidInputError
+        A folder, or another ending.
+    FileMissingError
+        No such folder to write to.
+    """
+    wanted, known = Path(checks.path(path)), tuple(endings)
+    if wanted.is_dir():
+        raise InvalidInputError(f"{wanted}: is a folder; name a file")
+    if known and wanted.suffix.lower() not in known:
+        raise InvalidInputError(f"{wanted}: the ending must be one of {', '.join(known)}")
+    if not wanted.parent.is_dir():
+        raise FileMissingError(f"{wanted.parent}: no such folder; make it first")
+    return wanted
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    The block writes to the path it is given; if it ends well that file takes `path`'s place.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        part.open("xb").close()
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: can't be written: {error.strerror or error}", error.errno, str(path)
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
