@@ -13,6 +13,7 @@ every error is a `VicinalError`.
 """
 
 from vicinal._native import __version__, isa
+from vicinal.aio import AsyncBatches, AsyncCollection, AsyncDatabase, aopen, arestore
 from vicinal.collection import (
     Collection,
     CollectionExplanation,
@@ -59,6 +60,9 @@ from vicinal.result import Counters, SearchResult
 from vicinal.tune import CurvePoint, TuneReport
 
 __all__ = [
+    "AsyncBatches",
+    "AsyncCollection",
+    "AsyncDatabase",
     "CapacityError",
     "ClosedError",
     "Collection",
@@ -109,6 +113,8 @@ __all__ = [
     "VicinalError",
     "WhyNot",
     "__version__",
+    "aopen",
+    "arestore",
     "field",
     "isa",
     "knn",

@@ -108,3 +108,17 @@ def test_notes_of_what_was_retired_go_when_no_graph_needs_them(db, rng, monkeypa
         notes = connection.execute("SELECT count(*) FROM retired_1").get
     assert notes == 0
     assert graph(docs) == vicinal.GraphStats(N - 30, 0, 0)
+
+
+def test_what_came_and_went_unseen_leaves_nothing_behind(path, rng) -> None:
+    with vicinal.open(path) as db:
+        docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
+        docs.count()
+        with db.transaction():  # the graph's maker sees what it left, and no more
+            docs.upsert(range(N), rng.normal(size=(N, DIM)))
+            docs.delete(range(30))
+        docs.compact()
+        with db._store.reading() as connection:
+            assert connection.execute("SELECT count(*) FROM retired_1").get == 0
+    with vicinal.open(path, mode="r") as db:
+        assert graph(db.collection("docs")) == vicinal.GraphStats(N - 30, 0, 0)

@@ -19,7 +19,8 @@ from vicinal.arrays import STORED, from_stored
 from vicinal.collection.space import GRAPHS
 from vicinal.errors import ClosedError, DuplicateIdError, NotFoundError, VicinalError
 from vicinal.index import Index
-from vicinal.records import manifest
+from vicinal.records import manifest, stops
+from vicinal.records.stops import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,10 +58,6 @@ PATIENCE = 1.0
 
 #: Seconds between the first reason to look and the look.
 PAUSE = 0.05
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The builder is to stop."""
 
 
 class Builder:
@@ -122,9 +119,14 @@ class Builder:
 
     def finish(self, space: Space) -> None:
         """Bring the graph of a space up to date and save it, before returning."""
-        with self._busy:
-            self._bring(space, all_of_it=True)
-            self._save(space)
+        try:
+            with self._busy:
+                self._bring(space, all_of_it=True)
+                self._save(space)
+        except Stopped as stopped:
+            if stops.wanted():
+                raise
+            raise ClosedError(f"{self._store.folder}: closed meanwhile; open it again") from stopped
 
     def _run(self) -> None:
         while True:
@@ -263,7 +265,7 @@ class Builder:
             index.add(values, slots, threads=self._threads, progress=self._look)
 
     def _look(self, *_progress: int) -> None:
-        if self._stopping:
+        if self._stopping or stops.wanted():
             raise Stopped
 
     def _save_if_stale(self, space: Space) -> None:
@@ -273,7 +275,7 @@ class Builder:
         with self._store.reading() as connection:
             found = manifest.derived(connection, space.number)
         count, slot, seq = (found.count, found.slot, found.seq) if found else (0, 0, 0)
-        if view.covered - slot + view.base - seq >= max(STEP, STALE * count):
+        if view.covered - slot + space.clean(view) - seq >= max(STEP, STALE * count):
             self._save(space)
 
     def _save(self, space: Space) -> None:
@@ -291,7 +293,7 @@ class Builder:
             with self._store.writing() as connection:
                 space.table.must_exist(connection)
                 before = manifest.install(
-                    connection, space.number, name, view.covered, view.base, len(index)
+                    connection, space.number, name, view.covered, space.clean(view), len(index)
                 )
                 now = manifest.derived(connection, space.number)
         except VicinalError:

@@ -181,25 +181,44 @@ class Collection(Looking):
             space, vector, text, k, condition, knobs(depth, ef_search), match, way
         )
 
-    def highlight(self, hits: Hits, query: str, **how: Any) -> list[dict[str, str]]:
+    def highlight(
+        self,
+        hits: Hits,
+        query: str,
+        *,
+        match: Match = "any",
+        fields: Sequence[str] | None = None,
+        before: str = "**",
+        after: str = "**",
+        words: int | None = None,
+    ) -> list[dict[str, str]]:
         """Mark in the text of hits what a query found there.
 
         Parameters
         ----------
         hits : Hits
             With payloads.
-        query : str
+        query, match, fields
             As in `text`.
-        **how
-            ``match``, ``fields``, ``before`` and ``after`` (marks, "**" by default), and ``words``:
-            cut a snippet of so many words.
+        before, after : str
+            Marks. The text itself is not escaped for HTML or anything else.
+        words : int, optional
+            Cut a snippet of so many words around what was found, at most 64.
 
         Returns
         -------
         list of dict of str to str
             For each hit, the indexed fields that have text.
         """
-        return self._words.index.highlight(hits.payloads, query, **how)
+        return self._words.index.highlight(
+            hits.payloads,
+            query,
+            match=match,
+            fields=fields,
+            before=before,
+            after=after,
+            words=words,
+        )
 
     def recommend(
         self,

@@ -149,6 +149,12 @@ class Space:
         with self._lock:
             return np.array([s for s, seq in view.dead.items() if seq <= view.seq], np.int64)
 
+    def clean(self, view: View) -> int:
+        """The last retirement up to which nothing that was retired is in the graph of a view."""
+        with self._lock:
+            first = min(view.dead.values(), default=view.seq + 1)
+            return max(view.base, min(first - 1, view.seq))
+
     def without_retired(self, index: Index, seq: int) -> None:
         """Stand on a graph that holds nothing any more that was retired up to ``seq``.
 

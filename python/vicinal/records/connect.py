@@ -10,7 +10,7 @@ import apsw
 
 from vicinal import checks
 from vicinal.errors import FileMissingError, FormatError, MissingExtraError, StorageError
-from vicinal.records import schema
+from vicinal.records import schema, stops
 
 FILE = "records.sqlite"
 
@@ -64,6 +64,7 @@ def reader(path: Path) -> apsw.Connection:
 def _open(path: Path, flags: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(PATIENCE)
+    connection.set_progress_handler(stops.wanted, stops.STEPS)
     return connection
 
 

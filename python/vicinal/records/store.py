@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from vicinal.errors import ClosedError, PoisonedError, ReadOnlyError, StorageError
-from vicinal.records import connect, forks
+from vicinal.records import connect, forks, stops
 from vicinal.records.failures import failure, poisons
 from vicinal.records.lock import WriterLock
 
@@ -174,7 +174,8 @@ class Store:
             self._broken = self._depth > 0
             return
         try:
-            connection.execute(command)
+            with stops.unheard():
+                connection.execute(command)
         except apsw.Error as error:
             self._poisoned_by(error)
 
@@ -218,7 +219,8 @@ class Store:
             return
         try:
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                with stops.unheard():
+                    connection.execute("ROLLBACK")
         except apsw.Error:  # whatever it was, this connection has seen the last of it
             connection.close(True)
             return
@@ -229,6 +231,8 @@ class Store:
 
     def _explain(self, error: BaseException) -> None:
         """Raise what an error of SQLite means; any other is the caller's to raise again."""
+        if isinstance(error, apsw.InterruptError) and stops.wanted():
+            raise stops.Stopped from error
         if isinstance(error, apsw.Error):
             if poisons(error):
                 self._poisoned_by(error)
