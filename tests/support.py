@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from scipy.spatial.distance import cdist
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+#: Whether tests are to take their time: `make soak`.
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 NUMBERS = ("f32", "f16", "bf16", "i8", "u8")
 METRICS = ("l2", "sqeuclidean", "cosine", "ip")

@@ -20,6 +20,9 @@ MAX_THREADS = 1024
 #: An answer holds k places whether or not they are filled: more than this can only be a slip.
 MAX_K = 100_000_000
 
+#: The largest id.
+MAX_ID = 2**63 - 1
+
 #: The longest candidate list: as many as an index can hold vectors.
 MAX_EF = 2**31 - 1
 
@@ -35,6 +38,15 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     if not low <= number <= high:
         raise InvalidInputError(f"{name} must be from {low:,} to {high:,}, not {number:,}")
     return number
+
+
+def as_id(value: Any) -> int | None:
+    """``value`` as an id, for ``in``; None for what can't be one."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        return None
+    return number if 0 <= number <= MAX_ID else None
 
 
 def number(name: str, value: Any) -> float:

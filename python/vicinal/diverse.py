@@ -88,12 +88,17 @@ def diversified(
     return chosen
 
 
+def pool(k: int, vectors: int) -> int:
+    """How many neighbours k are chosen from, of an index of so many vectors."""
+    return max(1, min(CANDIDATES * k, vectors))
+
+
 def best_of_groups(ask: Ask, k: int, codes: NDArray[np.int64], vectors: int) -> SearchResult:
     """Ask for ever more neighbours until each query has k groups, or there are no more."""
     groups = len(np.unique(codes)) if len(codes) else 0
-    wanted = min(vectors, CANDIDATES * k)
+    wanted = pool(k, vectors)
     while True:
-        found = ask(max(1, wanted))
+        found = ask(wanted)
         ids, counts = np.atleast_2d(found.ids), np.atleast_1d(found.counts)
         places = [
             np.sort(np.unique(codes[row[:count]], return_index=True)[1])[:k]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +57,7 @@ class IdSet:
     _native: NativeIdSet
 
     def __init__(self, ids: ArrayLike | bytes | IdSet, *, deny: bool = False) -> None:
-        native = _read(ids)
+        native = native_filter(ids)
         self._native = native.complement() if checks.flag("deny", deny) else native
 
     @property
@@ -106,11 +105,8 @@ class IdSet:
         return iter(self.to_ids().tolist())
 
     def __contains__(self, value: object) -> bool:
-        try:
-            number = operator.index(value)  # type: ignore[arg-type]
-        except TypeError:
-            return False
-        return 0 <= number < 2**63 and self._native.contains(number)
+        number = checks.as_id(value)
+        return number is not None and self._native.contains(number)
 
     def __invert__(self) -> IdSet:
         return _made(self._native.complement())
@@ -147,11 +143,6 @@ class IdSet:
         return f"IdSet({'all ids but ' if self.deny else ''}{self._native.listed_len():,} ids)"
 
 
-def native_filter(value: Any) -> NativeIdSet:
-    """What is given as ``filter=``, as the engine takes it."""
-    return value._native if isinstance(value, IdSet) else _read(value)
-
-
 def _made(native: NativeIdSet) -> IdSet:
     made = IdSet.__new__(IdSet)
     made._native = native
@@ -162,7 +153,8 @@ def _unpickled(listed: bytes, deny: bool) -> IdSet:
     return IdSet(listed, deny=deny)
 
 
-def _read(values: Any) -> NativeIdSet:
+def native_filter(values: Any) -> NativeIdSet:
+    """What is given as ``filter=``, as the engine takes it."""
     if isinstance(values, IdSet):
         return values._native
     if isinstance(values, (bytes, bytearray, memoryview)):

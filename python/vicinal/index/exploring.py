@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from vicinal.arrays import id_array, query_rows
 from vicinal.errors import InvalidInputError, InvalidTypeError
 from vicinal.idset import IdSet, native_filter
 from vicinal.index.searching import Searching
-from vicinal.progress import Line, reporter
+from vicinal.progress import reporting
 from vicinal.relations import JoinResult, KnnGraph, Neighbours, RadiusResult
 
 if TYPE_CHECKING:
@@ -111,11 +111,7 @@ class Exploring(Searching):
         InvalidInputError
             More than one query, and whatever `search` refuses.
         """
-        query = query_rows(q, self.dim, self.dtype)
-        if query.ndim != 1:
-            raise InvalidInputError(
-                f"iter_search takes one query of shape ({self.dim},), not {query.shape}"
-            )
+        query = self._one_query("iter_search", q)
         first = checks.integer("batch", batch, 1, checks.MAX_K)
         plan = "scan" if checks.flag("exact", exact) else "auto"
         allowed = None if filter is None else IdSet(filter)
@@ -147,12 +143,16 @@ class Exploring(Searching):
         NotFoundError
             The index does not hold an id.
         """
+        query = self._one_query("distance", q)
+        return self._native.distances(query, id_array(ids))
+
+    def _one_query(self, method: str, q: ArrayLike) -> NDArray[Any]:
         query = query_rows(q, self.dim, self.dtype)
         if query.ndim != 1:
             raise InvalidInputError(
-                f"distance takes one query of shape ({self.dim},), not {query.shape}"
+                f"{method} takes one query of shape ({self.dim},), not {query.shape}"
             )
-        return self._native.distances(query, id_array(ids))
+        return query
 
     def neighbors_of(self, id: int, *, layer: int = 0) -> NDArray[np.int64]:
         """Give the ids that a vector's node links to.
@@ -173,7 +173,7 @@ class Exploring(Searching):
         InvalidInputError
             The node does not reach that layer.
         """
-        number = checks.integer("id", id, 0, 2**63 - 1)
+        number = checks.integer("id", id, 0, checks.MAX_ID)
         return self._native.neighbors_of(number, checks.integer("layer", layer, 0, 255))
 
     def join(
@@ -222,8 +222,7 @@ class Exploring(Searching):
         found = np.full((len(ids), k), -1, np.int64)
         distances = np.full((len(ids), k), np.inf, np.float32)
         counts = np.zeros(len(ids), np.int64)
-        report = reporter(progress)
-        try:
+        with reporting(progress) as report:
             for start in range(0, len(ids), BLOCK):
                 rows = slice(start, min(start + BLOCK, len(ids)))
                 answer = other.search(
@@ -233,9 +232,6 @@ class Exploring(Searching):
                 counts[rows] = answer.counts
                 if report is not None:
                     report(rows.stop, len(ids))
-        finally:
-            if isinstance(report, Line):
-                report.close()
         return JoinResult(ids, found, distances, counts)
 
     def knn_graph(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
+from vicinal import checks
 from vicinal.errors import InvalidTypeError
 
 if TYPE_CHECKING:
@@ -67,11 +67,8 @@ class Held:
         return len(self._native)
 
     def __contains__(self, value: object) -> bool:
-        try:
-            number = operator.index(value)  # type: ignore[arg-type]
-        except TypeError:
-            return False
-        return 0 <= number < 2**63 and self._native.contains(number)
+        number = checks.as_id(value)
+        return number is not None and self._native.contains(number)
 
     def __repr__(self) -> str:
         return (

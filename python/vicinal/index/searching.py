@@ -125,13 +125,12 @@ class Searching(Contents):
         """Choose k from more neighbours than that."""
         if mmr is not None and group_by is not None:
             raise InvalidInputError("mmr and group_by don't go together; leave one of the two out")
-        most = min(diverse.CANDIDATES * k, max(len(self), 1))
         if group_by is not None:
             ids = self.ids()
             codes = diverse.group_codes(group_by, int(ids.max()) if len(ids) else -1)
             return diverse.best_of_groups(ask, k, codes, len(self))
         share = diverse.mmr_share(mmr)
-        found = ask(max(most, k))
+        found = ask(diverse.pool(k, len(self)))
         space = (self.dim, self.metric, self.dtype)
         places = diverse.diversified(found, k, share, self.get, space)
         return diverse.picked(found, places, k)
