@@ -7,11 +7,14 @@ same durability, measured in turns with Vicinal's.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +23,13 @@ import apsw
 import numpy as np
 
 import vicinal
+from vicinal.records.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+
+REPLACE = "INSERT OR REPLACE INTO t VALUES (?, ?)"
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -57,6 +64,8 @@ def bulk(folder: Path, X: np.ndarray, turn: int) -> tuple[float, float]:
 
     theirs = n / seconds(load)
     connection.close()
+    shutil.rmtree(folder / f"bulk-{turn}.db")
+    (folder / f"bulk-{turn}.sqlite").unlink()
     return ours, theirs
 
 
@@ -80,32 +89,78 @@ def single(folder: Path, X: np.ndarray, count: int) -> tuple[float, float]:
     return statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
 
 
-def reading(folder: Path, X: np.ndarray) -> dict[str, float]:
-    """Milliseconds to open and search once, and of a search after that, over a finished graph."""
-    path = folder / "reading.db"
+def held_by_builder() -> list[float]:
+    """Collect for how long the thread that makes graphs has the writers' turn, each time."""
+    held, writing = [], Store.writing
+
+    @contextlib.contextmanager
+    def timed(store: Store) -> Iterator[Any]:
+        with writing(store) as connection:
+            began = time.perf_counter()
+            yield connection
+        if threading.current_thread().name == "vicinal-builder":
+            held.append(time.perf_counter() - began)
+
+    Store.writing = timed  # type: ignore[method-assign]
+    return held
+
+
+def reading(folder: Path, X: np.ndarray, writes: int) -> dict[str, Any]:
+    """Single writes while the graph is made, and after, beside SQLite's; opening, searching."""
+    path, held = folder / "reading.db", held_by_builder()
+    connection = plain(folder / "beside.sqlite")
+    told: dict[str, Any] = {}
+
+    def write(docs: Any, name: str, more: Callable[[int], bool]) -> None:
+        ours, theirs = [], []
+        while more(len(ours)):
+            i = len(ours)
+            ours.append(seconds(lambda i=i: docs.upsert([-1 - i % 100], X[i : i + 1])))
+            row = X[i].tobytes()
+            theirs.append(seconds(lambda i=i, row=row: connection.execute(REPLACE, (i, row))))
+        told[f"write_ms_{name}"] = spread(ours)
+        told[f"commit_ms_{name}_sqlite"] = spread(theirs)
+
     with vicinal.open(path) as db:
         docs = db.collection("docs", dim=X.shape[1], if_missing="create")
         docs.upsert(range(len(X)), X, [{"n": i} for i in range(len(X))])
-        # Searches and writes while the graph is made: the worst write is what makers may cost.
-        held = []
-        while docs.stats().graphs["vector"].rows > 0 and len(held) < 2000:
-            held.append(seconds(lambda: docs.upsert([-1], X[:1])))
+        began = time.perf_counter()
+
+        def building(done: int) -> bool:
+            return done < writes and docs.stats().graphs["vector"].rows > 0
+
+        write(docs, "while_building", building)
+        while docs.stats().graphs["vector"].rows > 1000:
+            time.sleep(0.1)
+        told["graph_s"] = round(time.perf_counter() - began, 1)
         docs.compact()
+        told["builder_held_writers_ms_longest"] = round(max(held) * 1e3, 2)
+        write(docs, "after", lambda done: done < min(writes, 1000))
+    connection.close()
+
+    def opened(mode: str) -> float:
+        with contextlib.ExitStack() as stack:
+            return seconds(
+                lambda: stack.enter_context(vicinal.open(path, mode=mode)).collection("docs")
+            )
 
     def first() -> None:
         with vicinal.open(path, mode="r") as db:
             db.collection("docs").search(X[0])
 
-    opened = seconds(first)
+    for mode in ("w", "r"):
+        told[f"open_{mode}_ms"] = spread([opened(mode) for _ in range(5)])
+    told["open_search_close_ms"] = spread([seconds(first) for _ in range(5)])
     with vicinal.open(path, mode="r") as db:
         docs = db.collection("docs")
-        each = [seconds(lambda q=q: docs.search(q)) for q in X[:500]]
-    return {
-        "open_and_search_ms": opened * 1e3,
-        "search_p50_ms": statistics.median(each) * 1e3,
-        "write_while_building_p50_ms": statistics.median(held) * 1e3,
-        "write_while_building_max_ms": max(held) * 1e3,
-    }
+        told["search_ms"] = spread([seconds(lambda q=q: docs.search(q)) for q in X[:500]])
+    return told
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    """Median, 99th of a hundred and the worst, in milliseconds."""
+    at = np.quantile(times, [0.5, 0.99, 1.0]) * 1e3
+    return dict(zip(("p50", "p99", "max"), at.round(3).tolist(), strict=True))
 
 
 def main() -> None:
@@ -113,7 +168,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000, help="records of the bulk load")
     parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=3, help="of the bulk load")
+    parser.add_argument("--writes", type=int, default=2000, help="single ones while building")
     parser.add_argument("--folder", type=Path, help="where; by default a temporary folder")
     asked = parser.parse_args()
     X = np.random.default_rng(0).normal(size=(asked.count, asked.dim)).astype(np.float32)
@@ -126,9 +182,10 @@ def main() -> None:
             "dim": asked.dim,
             "bulk_per_second": [round(own) for own, _ in loads],
             "bulk_per_second_sqlite": [round(other) for _, other in loads],
-            "single_upsert_ms": ours,
-            "single_commit_ms_sqlite": theirs,
-            **reading(folder, X),
+            "load_of_machine": round(os.getloadavg()[0], 1),
+            "single_upsert_ms": round(ours, 3),
+            "single_commit_ms_sqlite": round(theirs, 3),
+            **reading(folder, X, asked.writes),
         }
     finally:
         shutil.rmtree(folder)

@@ -8,7 +8,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from vicinal import checks
+from vicinal import checks, telemetry
 from vicinal.collection import Collection, declare
 from vicinal.collection.builder import Builder, sweep
 from vicinal.collection.embedding import asked_embedder, refuse_other_embedder
@@ -138,6 +138,10 @@ class Database:
             sweep(store)
 
     @property
+    def _whereabouts(self) -> dict[str, str]:
+        return {telemetry.NAMESPACE: self._store.name}
+
+    @property
     def path(self) -> Path:
         """The folder."""
         return self._store.folder
@@ -147,6 +151,7 @@ class Database:
         with self._store.reading() as connection:
             return catalog.names(connection)
 
+    @telemetry.traced()
     def collection(
         self,
         name: str,
@@ -227,6 +232,7 @@ class Database:
             known.embedder = embedder
         return known
 
+    @telemetry.traced()
     def drop(self, name: str) -> None:
         """Remove a collection and all its records.
 
@@ -263,9 +269,10 @@ class Database:
         ...         _ = notes.upsert(["old"])
         ...         _ = notes.delete(["new"])
         """
-        with self._store.writing():
+        with telemetry.span("transaction", self._whereabouts), self._store.writing():
             yield self
 
+    @telemetry.traced()
     def verify(self, *, repair: bool = False) -> Verdict:
         """Read everything, and check that each record is what was written.
 
@@ -292,6 +299,7 @@ class Database:
                 Words(entry).remove(connection, slots)
             return verify.repair(connection, verdict)
 
+    @telemetry.traced()
     def snapshot(self, path: str | os.PathLike[str]) -> Path:
         """Copy the present state to a new folder, while others read and write.
 

@@ -11,10 +11,12 @@ import logging
 import os
 import secrets
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vicinal import telemetry
 from vicinal.arrays import STORED, from_stored
 from vicinal.collection.space import GRAPHS
 from vicinal.errors import ClosedError, DuplicateIdError, NotFoundError, VicinalError
@@ -23,7 +25,7 @@ from vicinal.records import manifest, stops
 from vicinal.records.stops import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -158,18 +160,42 @@ class Builder:
         view = self._view(space)
         held = len(view.index) if view.index else 0
         if len(view.dead) > ROTTEN * held + STEP:
-            self._make_anew(space)
+            with self._told("rebuild_graph", space):
+                self._make_anew(space)
             return True
         damaged = space.needs_file(view)
         behind = len(view.slots) > 0 and (view.rows.nbytes >= SMALL or all_of_it or damaged)
         if behind:
-            self._add_rows(space, view)
+            with self._told("extend_graph", space):
+                self._add_rows(space, view)
         worn = len(view.dead) > WORN * held + STEP or (all_of_it and len(view.dead) > 0)
-        if worn and not self._take_out_retired(space) and all_of_it:
-            self._make_anew(space)
+        if worn:
+            with self._told("mend_graph", space):
+                if not self._take_out_retired(space) and all_of_it:
+                    self._make_anew(space)
         if damaged:
             self._save(space)
         return behind or worn
+
+    @contextlib.contextmanager
+    def _told(self, work: str, space: Space) -> Iterator[None]:
+        """Tell loggers and OpenTelemetry of the work in a block."""
+        where = {
+            telemetry.NAMESPACE: self._store.name,
+            telemetry.COLLECTION: space.collection,
+        }
+        began = time.perf_counter()
+        with telemetry.span(work, where, within=True):
+            yield
+        index = self._grown.get(space.number)
+        log.info(
+            "%s: %s of %r, now of %d vectors, took %.1f s",
+            space.collection,
+            work,
+            space.name,
+            0 if index is None else len(index),
+            time.perf_counter() - began,
+        )
 
     def _add_rows(self, space: Space, view: View) -> None:
         """Add to the graph what is not in it."""
@@ -286,6 +312,10 @@ class Builder:
         view = self._view(space)
         if view.index is not index:
             return
+        with self._told("save_graph", space):
+            self._write(space, index, view)
+
+    def _write(self, space: Space, index: Index, view: View) -> None:
         space.folder.mkdir(exist_ok=True)
         name = f"{space.number}-{secrets.token_hex(8)}.vicinal"
         index.save(space.folder / name)

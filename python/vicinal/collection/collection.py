@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vicinal import checks
+from vicinal import checks, telemetry
 from vicinal.collection.answers import CollectionStats, GraphStats
 from vicinal.collection.ask import DEPTH, knobs
 from vicinal.collection.looking import Looking
@@ -33,6 +33,7 @@ class Collection(Looking):
 
     # ---- searching ---------------------------------------------------------------------------
 
+    @telemetry.traced(telemetry.rows)
     def search(
         self,
         vector: ArrayLike | str,
@@ -91,6 +92,7 @@ class Collection(Looking):
             return self._ask.by_vector(space, vector, condition, how, payloads=shown)
         return self._ask.by_group(space, vector, group_by, condition, how, payloads=shown)
 
+    @telemetry.traced(telemetry.rows)
     def text(
         self,
         query: str,
@@ -128,6 +130,7 @@ class Collection(Looking):
         k = checks.integer("k", k, 1, checks.MAX_K)
         return self._ask.by_text(query, k, self._parsed(filter), match, fields)
 
+    @telemetry.traced(telemetry.rows)
     def hybrid(
         self,
         vector: ArrayLike | str,
@@ -220,6 +223,7 @@ class Collection(Looking):
             words=words,
         )
 
+    @telemetry.traced(telemetry.rows)
     def recommend(
         self,
         positive: Any,
@@ -252,6 +256,7 @@ class Collection(Looking):
         space = self._ask.space(using)
         return self._ask.like(space, positive, negative, k, self._parsed(filter), ef_search)
 
+    @telemetry.traced()
     def measure_recall(
         self,
         queries: ArrayLike | None = None,
@@ -298,6 +303,7 @@ class Collection(Looking):
 
     # ---- upkeep ------------------------------------------------------------------------------
 
+    @telemetry.traced()
     def compact(self) -> None:
         """Bring the graphs up to date and save them, and give free space back to the disk.
 

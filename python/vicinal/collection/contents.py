@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vicinal import checks
+from vicinal import checks, telemetry
 from vicinal.collection import accept, stream
 from vicinal.collection.answers import Page
 from vicinal.collection.ask import Ask
@@ -68,6 +68,10 @@ class Contents:
                 builder.watch(space)
 
     @property
+    def _whereabouts(self) -> dict[str, str]:
+        return {telemetry.NAMESPACE: self._store.name, telemetry.COLLECTION: self._entry.name}
+
+    @property
     def name(self) -> str:
         """Its name in the database."""
         return self._entry.name
@@ -94,6 +98,7 @@ class Contents:
         refuse_other_embedder(self._entry, asked_embedder(model))
         self._embedding.model = model
 
+    @telemetry.traced(telemetry.batch)
     def upsert(
         self,
         ids: Any = None,
@@ -154,6 +159,7 @@ class Contents:
             self._put(connection, batch)
         return len(batch.keys)
 
+    @telemetry.traced(telemetry.batch)
     def set_payload(self, ids: Any, payload: dict[str, Any], *, replace: bool = False) -> int:
         """Change the payload of records, and leave their vectors.
 
@@ -199,6 +205,7 @@ class Contents:
                 self._put(connection, batch)
         return len(keys)
 
+    @telemetry.traced(telemetry.batch)
     def delete(self, ids: Any = None, *, filter: Any = None) -> int:
         """Remove records: those of these ids, or those that a filter holds for.
 
@@ -235,6 +242,7 @@ class Contents:
 
     # ---- reading -----------------------------------------------------------------------------
 
+    @telemetry.traced(telemetry.rows)
     def get(self, ids: Any, *, vectors: bool = False, missing: str = "error") -> list[Any]:
         """Give records by id.
 
@@ -269,6 +277,7 @@ class Contents:
                 for row in look(connection, keys)
             ]
 
+    @telemetry.traced(telemetry.rows)
     def scroll(
         self,
         *,
@@ -308,6 +317,7 @@ class Contents:
             ]
         return Page(records, found[-1][0] if len(found) == limit else None)
 
+    @telemetry.traced()
     def export(self, *, filter: Any = None) -> Any:
         """Give records as record batches, all of one state, whatever is written meanwhile.
 
@@ -336,6 +346,7 @@ class Contents:
         exporter = Exporter(self._store, self._table, self._shelf, self.spec.vectors)
         return exporter.reader(*_sql(self._parsed(filter)))
 
+    @telemetry.traced()
     def count(self, *, filter: Any = None) -> int:
         """Count the records, or those that a filter holds for.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vicinal import checks
+from vicinal import checks, telemetry
 from vicinal.collection.ask import knobs
 from vicinal.collection.contents import Contents
 from vicinal.collection.look import Look
@@ -25,6 +25,7 @@ class Looking(Contents):
 
     __slots__ = ()
 
+    @telemetry.traced()
     def explain(
         self,
         vector: ArrayLike | str,
@@ -62,6 +63,7 @@ class Looking(Contents):
         space, condition = self._ask.space(using), self._parsed(filter)
         return self._look().explain(space, vector, condition, knobs(k, ef_search, plan=plan))
 
+    @telemetry.traced()
     def why_not(
         self,
         vector: ArrayLike | str,
@@ -104,6 +106,7 @@ class Looking(Contents):
         how = knobs(k, ef_search, plan=plan)
         return self._look().why_not(space, vector, id, condition, how)
 
+    @telemetry.traced()
     def map(
         self,
         path: str | os.PathLike[str] | None = None,

@@ -55,6 +55,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], mode: str, durability: str) -> None:
         self.folder: Path = connect.folder(path, create=mode == "w")
+        self.name = str(self.folder)
         self.file = self.folder / connect.FILE
         self.pid = os.getpid()
         status = self.folder.stat()
