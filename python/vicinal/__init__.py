@@ -52,7 +52,7 @@ from vicinal.graph import Graph, GraphLayer
 from vicinal.growth import GrowthPoint, GrowthReport
 from vicinal.idset import IdSet
 from vicinal.index import Index
-from vicinal.recall import RecallReport
+from vicinal.recall import RecallEstimate, RecallReport
 from vicinal.records.verify import Damage, Verdict
 from vicinal.relations import JoinResult, KnnGraph, Neighbours, RadiusResult
 from vicinal.report import Compacted, Report, Stats
@@ -102,6 +102,7 @@ __all__ = [
     "PoisonedError",
     "RadiusResult",
     "ReadOnlyError",
+    "RecallEstimate",
     "RecallReport",
     "Record",
     "Report",

@@ -13,6 +13,7 @@ import numpy as np
 from vicinal import checks, recall
 from vicinal.arrays import query_rows, stored_rows
 from vicinal.errors import InvalidInputError
+from vicinal.intervals import share_found
 from vicinal.plots import Axis, Panel, Plot, Series
 from vicinal.plots.look import BLUE, GREEN, OWN
 from vicinal.progress import reporting
@@ -262,8 +263,7 @@ def _measured(
     assert found.counters is not None
     assert scanned.counters is not None
     hits, _, _ = recall.compare_held(index, queries, found.ids, true.ids)
-    trials = int(np.count_nonzero(true.ids >= 0))
-    low, high = recall.wilson_interval(hits, trials)
+    share_of_true, low, high = share_found(hits, np.count_nonzero(true.ids >= 0, axis=1))
     exact_seconds, share = timed("scan")
     graph_seconds, _ = timed("graph")
     return GrowthPoint(
@@ -272,7 +272,7 @@ def _measured(
         exact_seconds=exact_seconds,
         graph_evaluations=float(np.median(found.counters.distance_evaluations)),
         exact_evaluations=float(np.median(scanned.counters.distance_evaluations)),
-        recall=hits / trials,
+        recall=share_of_true,
         low=low,
         high=high,
         bytes_per_vector=index.stats().bytes_per_vector,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from vicinal.errors import NotFoundError
+from vicinal.intervals import share_found
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class RecallReport:
         The share of the true k nearest that search found. An id whose distance equals that of the
         k-th true neighbour is as right as that neighbour.
     low, high : float
-        Wilson's 95% interval of it, each (query, rank) being a trial.
+        Its 95% interval, as wide as queries differ; see `vicinal.intervals.share_found`.
     epsilon_mean, epsilon_p99, epsilon_max : float
         How much farther than the true neighbour of the same rank the found one is: d/d* - 1, and
         (d - d*) / abs(d*) where distances are negative (ip). 0 where both are 0.
@@ -57,6 +57,40 @@ class RecallReport:
     n_queries: int
     k: int
     ef_search: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecallEstimate:
+    """The recall that an answer of a `Collection` is expected to have.
+
+    It speaks of queries like those it was measured on, on average, and not of the one at hand.
+
+    Attributes
+    ----------
+    value : float
+        The share of the true k nearest.
+    low, high : float
+        Its 95% interval.
+    queries : int
+        How many queries it was measured on; 0 where it is certain.
+    ef_search : int or None
+        The effort that it is of; None where all were compared.
+    """
+
+    value: float
+    low: float
+    high: float
+    queries: int
+    ef_search: int | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether all that may be answered were compared, so that nothing can be missed."""
+        return self.ef_search is None
+
+
+#: Of an answer for which all were compared.
+EXACT = RecallEstimate(1.0, 1.0, 1.0, 0, None)
 
 
 class Searchable(Protocol):
@@ -88,10 +122,9 @@ def measure(
     found, qps = timed("graph")
     true, exact_qps = timed("scan")
     hits, epsilons, unbounded = compare_held(index, queries, found.ids, true.ids)
-    trials = int(np.count_nonzero(true.ids >= 0))
-    low, high = wilson_interval(hits, trials)
+    share, low, high = share_found(hits, np.count_nonzero(true.ids >= 0, axis=1))
     return RecallReport(
-        recall=hits / trials if trials else 1.0,
+        recall=share,
         low=low,
         high=high,
         epsilon_mean=float(epsilons.mean()) if epsilons.size else 0.0,
@@ -108,7 +141,7 @@ def measure(
 
 def compare_held(
     index: Searchable, queries: NDArray[Any], found: NDArray[np.int64], true: NDArray[np.int64]
-) -> tuple[int, NDArray[np.float64], int]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
     """`compare`, also while another thread adds to the index."""
     try:
         return compare(index, queries, found, true)
@@ -119,7 +152,7 @@ def compare_held(
 
 def compare(
     index: Searchable, queries: NDArray[Any], found: NDArray[np.int64], true: NDArray[np.int64]
-) -> tuple[int, NDArray[np.float64], int]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
     """Count the hits of ``found`` against ``true``, and give the epsilon of each rank.
 
     Distances are computed anew in float64, by one formula for both lists, so that neither ties nor
@@ -135,14 +168,15 @@ def compare(
 
     Returns
     -------
-    hits : int
+    hits : ndarray of int64, shape (n,)
     epsilons : ndarray of float64, shape (ranks with an epsilon,)
     unbounded : int
         Ranks without one.
     """
     differ = np.flatnonzero((found != true).any(axis=1))
-    agreed = int(np.count_nonzero(true >= 0) - np.count_nonzero(true[differ] >= 0))
-    hits, unbounded, epsilons = agreed, 0, [np.zeros(agreed)]
+    hits = np.count_nonzero(true >= 0, axis=1)
+    agreed = int(hits.sum() - hits[differ].sum())
+    unbounded, epsilons = 0, [np.zeros(agreed)]
     step = max(1, BLOCK // max(1, found.shape[1] * queries.shape[1]))
     for start in range(0, len(differ), step):
         rows = differ[start : start + step]
@@ -152,7 +186,7 @@ def compare(
         held = true[rows] >= 0
         last = np.where(held, d_true, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
         near = d <= last + TIE * scale.max(axis=1, keepdims=True)
-        hits += int(np.minimum(near.sum(axis=1), held.sum(axis=1)).sum())
+        hits[rows] = np.minimum(near.sum(axis=1), held.sum(axis=1))
         d.sort(axis=1)
         d_true.sort(axis=1)
         d, d_true = d[d_true < np.inf], d_true[d_true < np.inf]
@@ -162,25 +196,6 @@ def compare(
         epsilons.append(epsilon[np.isfinite(epsilon)])
         unbounded += int(np.count_nonzero(~np.isfinite(epsilon)))
     return hits, np.concatenate(epsilons), unbounded
-
-
-def wilson_interval(hits: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a proportion; z = 1.959964 gives 95%.
-
-    Examples
-    --------
-    >>> tuple(round(bound, 3) for bound in wilson_interval(95, 100))
-    (0.888, 0.978)
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    share = hits / trials
-    middle = share + z * z / (2 * trials)
-    half = z * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
-    whole = 1 + z * z / trials
-    # Rounding may not leave the bound of a perfect share below it, or that of none above it.
-    low, high = (middle - half) / whole, (middle + half) / whole
-    return min(max(low, 0.0), share), max(min(high, 1.0), share)
 
 
 def _distances(

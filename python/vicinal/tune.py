@@ -11,6 +11,7 @@ import numpy as np
 from vicinal import checks, recall
 from vicinal.arrays import query_rows
 from vicinal.errors import InvalidInputError
+from vicinal.intervals import share_found
 from vicinal.plots import Axis, Panel, Plot, Rule, Series
 from vicinal.plots.look import BLUE, GREEN, OWN
 
@@ -36,7 +37,7 @@ class CurvePoint:
     recall : float
         The share of the true k nearest that was found.
     low, high : float
-        Wilson's 95% interval of it, each (query, rank) being a trial.
+        Its 95% interval, as wide as queries differ; see `vicinal.intervals.share_found`.
     qps : float
         Queries a second, here and now.
     """
@@ -166,17 +167,21 @@ class Knobs:
     def __init__(
         self, target: Any, k: Any, max_ef_search: Any, sample: Any, seed: Any, threads: Any
     ) -> None:
-        self.target = checks.number("target_recall", target)
-        if not 0.0 < self.target <= 1.0:
-            raise InvalidInputError(
-                f"target_recall must be above 0 and at most 1, not {self.target:g}"
-            )
+        self.target = target_recall(target)
         # One more is asked for where a vector must not find itself.
         self.k = checks.integer("k", k, 1, checks.MAX_K - 1)
         self.max_ef_search = checks.integer("max_ef_search", max_ef_search, 1, checks.MAX_EF)
         self.sample = checks.integer("sample", sample, 1, checks.MAX_EF)
         self.seed = checks.integer("seed", seed, 0, 2**64 - 1)
         self.threads = checks.threads(threads)
+
+
+def target_recall(value: Any) -> float:
+    """``target_recall`` as a number above 0 and at most 1."""
+    target = checks.number("target_recall", value)
+    if not 0.0 < target <= 1.0:
+        raise InvalidInputError(f"target_recall must be above 0 and at most 1, not {target:g}")
+    return target
 
 
 def tune(index: Tunable, values: ArrayLike | None, knobs: Knobs) -> TuneReport:
@@ -208,11 +213,10 @@ def tune(index: Tunable, values: ArrayLike | None, knobs: Knobs) -> TuneReport:
     def measured(ef_search: int) -> CurvePoint:
         found, qps = timed(ef_search, "graph")
         hits, _, _ = recall.compare_held(index, queries, found, true)
-        low, high = recall.wilson_interval(hits, trials)
-        return CurvePoint(ef_search, hits / trials, low, high, qps)
+        return CurvePoint(ef_search, *share_found(hits, wanted), qps)
 
     true, exact_qps = timed(1, "scan")
-    trials = int(np.count_nonzero(true >= 0))
+    wanted = np.count_nonzero(true >= 0, axis=1)
     timed(1, "graph")  # pays for what only the first search pays
     most = max(min(knobs.max_ef_search, len(index)), asked)
     curve = narrowed(measured, knobs.target, asked, most)

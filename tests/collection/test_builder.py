@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import vicinal
-from vicinal.collection import ask, builder
+from vicinal.collection import builder
+from vicinal.collection.effort import effort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,15 +68,15 @@ def test_nothing_leaves_the_graph_while_an_older_state_is_searched(path, rng, mo
     X = rng.normal(size=(N, DIM)).astype(np.float32)
     looking, go_on = threading.Event(), threading.Event()
     found: list[Any] = []
-    real = ask.nearest
+    real = effort.nearest
 
-    def slowly(*args: Any) -> Any:
+    def slowly(*args: Any, **how: Any) -> Any:
         if threading.current_thread().name == "slow":
             looking.set()
             assert go_on.wait(60)
-        return real(*args)
+        return real(*args, **how)
 
-    monkeypatch.setattr(ask, "nearest", slowly)
+    monkeypatch.setattr(effort, "nearest", slowly)
     monkeypatch.setattr(builder, "PATIENCE", 0.01)
     with vicinal.open(path) as db:
         docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")

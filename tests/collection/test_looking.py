@@ -99,7 +99,7 @@ def test_the_way_is_that_of_the_search(
     search = vicinal.Index.search
 
     def watched(self: vicinal.Index, *words: Any, **how: Any) -> vicinal.SearchResult:
-        asked.append(search(self, *words, **how, counters=True))
+        asked.append(search(self, *words, **{**how, "counters": True}))
         return asked[-1]
 
     for query in make_rows(rng, "f32", 4, DIM):

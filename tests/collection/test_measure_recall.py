@@ -10,7 +10,7 @@ import pytest
 import vicinal
 from support import SPACES, distances, make_rows, recall
 from vicinal import field as f
-from vicinal.recall import wilson_interval
+from vicinal.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 import vicinal
 from support import SPACES, make_rows
 from vicinal import InvalidInputError, InvalidTypeError
-from vicinal.recall import wilson_interval
+from vicinal.intervals import share_found as interval
 from vicinal.tune import narrowed, without
 
 DIM = 24
@@ -37,8 +37,8 @@ def nearest(X: np.ndarray, Q: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(squared, axis=1)[:, :k]
 
 
-def share_found(found: np.ndarray, true: np.ndarray) -> float:
-    return float(np.mean([np.isin(t, f).mean() for f, t in zip(found, true, strict=True)]))
+def hits(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    return np.array([np.isin(t, f).sum() for f, t in zip(found, true, strict=True)])
 
 
 @pytest.mark.parametrize("target", [0.8, 0.95, 0.99])
@@ -52,9 +52,8 @@ def test_the_recall_is_that_of_brute_force_and_less_does_not_reach(
     assert (best.reached, best.stored, best.n_queries, best.k) == (True, False, 200, k)
     for point in best.curve:
         found = index.search(Q, k, ef_search=point.ef_search, plan="graph").ids
-        assert_allclose(point.recall, share_found(found, true), atol=1e-12)
-        hits = round(point.recall * 200 * k)
-        assert (point.low, point.high) == wilson_interval(hits, 200 * k)
+        measured = interval(hits(found, true), np.full(200, k))
+        assert_allclose((point.recall, point.low, point.high), measured, atol=1e-12)
         assert point.qps > 0
     efforts = [point.ef_search for point in best.curve]
     assert efforts == sorted(set(efforts))
@@ -83,7 +82,7 @@ def test_stored_vectors_are_asked_for_others_than_themselves(
     for point in best.curve[:3]:
         found = (index.search(X, 11, ef_search=point.ef_search, plan="graph").ids - 5) // 3
         others = [row[row != own][:10] for own, row in enumerate(found)]
-        assert_allclose(point.recall, share_found(np.array(others), true[:, 1:]), atol=1e-12)
+        assert_allclose(point.recall, hits(np.array(others), true[:, 1:]).mean() / 10, atol=1e-12)
     assert best.curve[0].ef_search == 11
 
 

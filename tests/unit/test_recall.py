@@ -11,7 +11,8 @@ from scipy.stats import binomtest
 
 import vicinal
 from support import SPACES, make_rows
-from vicinal.recall import compare, wilson_interval
+from vicinal.intervals import share_found, wilson_interval
+from vicinal.recall import compare
 
 
 def index_of(rows: Any, metric: str = "l2", dtype: str = "f32") -> vicinal.Index:
@@ -27,7 +28,7 @@ def compared(
     hits, epsilons, unbounded = compare(
         index, np.asarray(queries, np.float32), np.array(found), np.array(true)
     )
-    return hits, sorted(epsilons.tolist()), unbounded
+    return int(hits.sum()), sorted(epsilons.tolist()), unbounded
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 5), (5, 5), (1, 2), (950, 1000), (9_999, 10_000)])
@@ -38,6 +39,52 @@ def test_the_interval_is_scipy_s(hits: int, trials: int) -> None:
 
 def test_no_trials_say_nothing() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_the_interval_of_a_share_reckons_with_queries_that_miss_together() -> None:
+    # Queries of ten neighbours each, whose chances differ: 95% of intervals have the true share.
+    rng = np.random.default_rng(1)
+    for a, b in [(9.0, 1.0), (19.0, 1.0), (400.0, 20.0)]:
+        true, below, above = a / (a + b), 0, 0
+        for _ in range(1000):
+            hits = rng.binomial(10, rng.beta(a, b, size=300))
+            share, low, high = share_found(hits, np.full(300, 10))
+            assert low < share < high
+            assert share == pytest.approx(hits.mean() / 10)
+            below += high < true
+            above += low > true
+        assert above <= 37
+        assert below <= 50  # shares near 1 are skewed
+
+
+def test_neighbours_that_are_found_one_by_one_are_trials_of_their_own() -> None:
+    hits = np.full(500, 10)
+    hits[:250] = 9
+    assert_allclose(share_found(hits, np.full(500, 10))[1:], wilson_interval(4750, 5000), atol=1e-3)
+    # Where a query has one neighbour, queries are trials.
+    assert_allclose(
+        share_found(hits - 9, np.ones(500, int))[1:], wilson_interval(250, 500), atol=1e-3
+    )
+
+
+def test_few_queries_without_a_miss_are_no_certainty() -> None:
+    lows = [share_found(np.full(n, 10), np.full(n, 10))[1] for n in (1, 10, 100, 1000)]
+    assert lows == sorted(lows)
+    assert 0.15 < lows[0] < lows[2] < 0.99 < lows[3] < 0.999
+    # One miss more never narrows it.
+    misses = np.full(1000, 10)
+    low = lows[3]
+    for place in range(30):
+        misses[place] -= 1
+        now = share_found(misses, np.full(1000, 10))[1]
+        assert now < low + 1e-3
+        low = min(low, now)
+
+
+def test_queries_without_neighbours_count_for_nothing() -> None:
+    hits, wanted = np.array([3, 0, 4]), np.array([5, 0, 5])
+    assert share_found(hits, wanted) == share_found(hits[[0, 2]], wanted[[0, 2]])
+    assert share_found(hits[1:2], wanted[1:2]) == (1.0, 0.0, 1.0)
 
 
 LINE = [[0.0], [1.0], [2.0], [2.0], [5.0]]

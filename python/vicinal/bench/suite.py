@@ -23,7 +23,7 @@ from vicinal.bench.results import (
 )
 from vicinal.bench.truth import recall
 from vicinal.bench.worker import Worker, WorkerError
-from vicinal.recall import wilson_interval
+from vicinal.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,6 +12,7 @@ from vicinal.errors import MissingExtraError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vicinal.recall import RecallEstimate
     from vicinal.records.rows import Id
 
 
@@ -109,12 +110,18 @@ class Hits(Sequence[Hit]):
     ----------
     ids, scores, distances, payloads : list
         The fields of all hits, as columns.
+    recall_estimate : RecallEstimate or None
+        Which share of the true nearest is expected to be among them, of a search by vector: exactly
+        all where all were compared, or what was measured of such searches; None where nothing was.
     """
 
-    __slots__ = ("_hits",)
+    __slots__ = ("_hits", "recall_estimate")
 
-    def __init__(self, hits: list[Hit]) -> None:
+    recall_estimate: RecallEstimate | None
+
+    def __init__(self, hits: list[Hit], recall_estimate: RecallEstimate | None = None) -> None:
         self._hits = hits
+        self.recall_estimate = recall_estimate
 
     @property
     def ids(self) -> list[Id]:
@@ -199,7 +206,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, place: slice) -> Hits: ...
     def __getitem__(self, place: int | slice) -> Hit | Hits:
         if isinstance(place, slice):
-            return Hits(self._hits[place])
+            return Hits(self._hits[place], self.recall_estimate)
         return self._hits[place]
 
     def __eq__(self, other: object) -> bool:

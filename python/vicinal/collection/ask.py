@@ -14,12 +14,14 @@ from vicinal import checks
 from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import Hit, Hits
+from vicinal.collection.effort import Effort
 from vicinal.collection.measured import measured
-from vicinal.collection.nearest import Knobs, nearest
+from vicinal.collection.nearest import Knobs
 from vicinal.collection.shelf import by_distance, by_score
 from vicinal.errors import CorruptionError, InvalidInputError
 from vicinal.filters.paths import MISSING, lookup, parse_path
 from vicinal.records.rows import to_keys
+from vicinal.tune import target_recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +76,10 @@ class Ask:
         self._words = words
         self._declared = declared
         self._spaces = spaces
+        self.efforts = {
+            name: Effort(space, store, partial(self._looking, space))
+            for name, space in spaces.items()
+        }
 
     def answered(self, ask: Callable[[apsw.Connection], Answer | None]) -> Answer:
         """Ask until the state that is read is not older than what is in memory."""
@@ -110,8 +116,15 @@ class Ask:
             found = self._nearest(connection, space, np.atleast_2d(queries), condition, knobs)
             if found is None:
                 return None
-            places = [by_distance(one, space.spec.metric) for one in found]
-            return [self._shelf.hits(connection, one, payloads=payloads) for one in places]
+            return [
+                self._shelf.hits(
+                    connection,
+                    by_distance(one, space.spec.metric),
+                    payloads=payloads,
+                    estimate=one.estimate,
+                )
+                for one in found
+            ]
 
         hits = self.answered(ask)
         return hits[0] if queries.ndim == 1 else hits
@@ -142,10 +155,10 @@ class Ask:
                     value = lookup(hit.payload, path)
                     if value is not MISSING:
                         groups.setdefault(json.dumps(value, sort_keys=True), hit)
-                if len(groups) >= knobs.k or len(found[0][0]) < wide.k:
+                if len(groups) >= knobs.k or len(found[0].slots) < wide.k:
                     chosen = list(groups.values())[: knobs.k]
                     bare = chosen if payloads else [replace(hit, payload=None) for hit in chosen]
-                    return Hits(bare)
+                    return Hits(bare, found[0].estimate)
                 wide = replace(wide, k=4 * wide.k)
 
         def ask(connection: apsw.Connection) -> list[Hits] | None:
@@ -284,11 +297,18 @@ class Ask:
             if state is None:
                 return None
             view, allowed = state
+            effort = self.efforts[space.name]
             try:
-                return nearest(view, space.spec, queries, knobs, allowed)
+                return effort.nearest(connection, view, queries, knobs, condition, allowed)
             except CorruptionError:
                 space.distrust(view)
                 return None
+
+    @contextlib.contextmanager
+    def _looking(self, space: Space, condition: Expr | None) -> Iterator[State]:
+        """`state`, outside of any transaction: nothing is held up."""
+        with contextlib.ExitStack() as keep:
+            yield self.answered(partial(self.kept, keep, space=space, condition=condition))
 
     @contextlib.contextmanager
     def state(
@@ -306,15 +326,24 @@ class Ask:
 
 
 def knobs(
-    k: int, ef_search: int, *, exact: bool = False, threads: int = 0, plan: str = "auto"
+    k: int,
+    ef_search: int,
+    *,
+    target: float | None = None,
+    exact: bool = False,
+    plan: str = "auto",
+    threads: int = 0,
 ) -> Knobs:
     """The knobs of a search, checked."""
-    if checks.choice("plan", plan, ("auto", "graph", "scan")) == "scan":
-        exact, plan = True, "auto"
+    plan = checks.choice("plan", plan, ("auto", "graph", "scan"))
+    if checks.flag("exact", exact):
+        if plan == "graph":
+            raise InvalidInputError('plan="graph" is not exact; leave one of the two out')
+        plan = "scan"
     return Knobs(
         k=checks.integer("k", k, 1, checks.MAX_K),
         ef_search=checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
-        exact=checks.flag("exact", exact),
-        threads=checks.threads(threads),
         plan=plan,
+        threads=checks.threads(threads),
+        target=None if target is None else target_recall(target),
     )

@@ -25,7 +25,7 @@ from vicinal.records import manifest, stops
 from vicinal.records.stops import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,6 +77,8 @@ class Builder:
         self._grown: dict[int, Index] = {}  # graphs in memory, by the number of their vectors
         self._work = threading.Condition()
         self._due = False
+        self._idle: dict[int, Callable[[Callable[[], bool]], bool]] = {}
+        self._bored = False  # there may be something to do for idle time
         self._stopping = False
         self._busy = threading.RLock()  # who makes graphs: the thread, or `finish`
         self._thread: threading.Thread | None = None
@@ -94,10 +96,25 @@ class Builder:
                 self._thread.start()
         self.wake()
 
+    def when_idle(self, space: Space, work: Callable[[Callable[[], bool]], bool]) -> None:
+        """Do ``work`` for a space when no graph needs any, once `pass_time` has said so.
+
+        It is given a function that says whether something better is to do, looks at it ten times a
+        second at least, and says whether something of it is left.
+        """
+        self._idle[space.number] = work
+
+    def pass_time(self) -> None:
+        """Say that there is work for idle time."""
+        with self._work:
+            self._bored = True
+            self._work.notify()
+
     def forget(self, numbers: Iterable[int], files: Iterable[str]) -> None:
         """Let go of the graphs of a collection that was dropped."""
         for number in numbers:
             self._spaces.pop(number, None)
+            self._idle.pop(number, None)
             self._grown.pop(number, None)  # the thread, if it is at that one, finds out by itself
         for file in files:
             _remove(self._store.folder / GRAPHS / file)
@@ -133,14 +150,29 @@ class Builder:
     def _run(self) -> None:
         while True:
             with self._work:
-                self._work.wait_for(lambda: self._due or self._stopping)
+                self._work.wait_for(lambda: self._due or self._bored or self._stopping)
                 if self._stopping:
                     return
-                self._work.wait_for(lambda: self._stopping, PAUSE)  # many writes are one reason
-                self._due = False
-                spaces = list(self._spaces.values())
+                if self._due:
+                    self._work.wait_for(lambda: self._stopping, PAUSE)  # many writes are one reason
+                due, self._due, self._bored = self._due, False, False
+                spaces = list(self._spaces.values()) if due else []
             for space in spaces:
                 self._look_after(space)
+            for space in list(self._spaces.values()):
+                self._rest(space)
+
+    def _rest(self, space: Space) -> None:
+        work = self._idle.get(space.number)
+        if work is None:
+            return
+        try:
+            if work(lambda: self._due or self._stopping):
+                self.pass_time()
+        except (ClosedError, NotFoundError):  # the database, or the collection, is gone
+            self._idle.pop(space.number, None)
+        except VicinalError as error:
+            log.warning("%s: nothing measured of %r: %s", space.collection, space.name, error)
 
     def _look_after(self, space: Space) -> None:
         try:

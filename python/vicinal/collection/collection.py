@@ -43,7 +43,9 @@ class Collection(Looking):
         group_by: str | None = None,
         using: str | None = None,
         ef_search: int = 64,
+        target_recall: float | None = None,
         exact: bool = False,
+        plan: str = "auto",
         payloads: bool = True,
         threads: int = 0,
     ) -> Any:
@@ -67,8 +69,17 @@ class Collection(Looking):
             The name of the vectors, where a collection has several.
         ef_search : int
             Candidates kept during the walk: more find the nearest more surely, and take longer.
+        target_recall : float, optional
+            Instead of it, the share of the true nearest to be found, on average over queries like
+            these: above 0 and at most 1, which is exact. The effort is the least that reached it
+            when it was measured on the last thousand such queries, by the low end of the 95%
+            interval; "such" are queries for as many records, with filters on the same fields that
+            let about as much through. Until enough were asked, and wherever else it can't be told,
+            answers are exact. `Hits.recall_estimate` says what to expect.
         exact : bool
             True compares all of them.
+        plan : {"auto", "graph", "scan"}
+            As in `Index.search`.
         payloads : bool
             False leaves them where they are.
         threads : int
@@ -86,7 +97,7 @@ class Collection(Looking):
         """
         vector = self._embedding.queries(vector)
         space, condition = self._ask.space(using), self._parsed(filter)
-        how = knobs(k, ef_search, exact=exact, threads=threads)
+        how = knobs(k, ef_search, target=target_recall, exact=exact, plan=plan, threads=threads)
         shown = checks.flag("payloads", payloads)
         if group_by is None:
             return self._ask.by_vector(space, vector, condition, how, payloads=shown)

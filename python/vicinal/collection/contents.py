@@ -64,7 +64,10 @@ class Contents:
         self._declared = Declared(entry, self._table)
         self._ask = Ask(store, self._table, self._shelf, self._words, self._declared, self._spaces)
         if builder is not None:
-            for space in self._spaces.values():
+            for name, space in self._spaces.items():
+                effort = self._ask.efforts[name]
+                effort.wake = builder.pass_time
+                builder.when_idle(space, effort.work)
                 builder.watch(space)
 
     @property

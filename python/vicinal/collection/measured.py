@@ -64,13 +64,12 @@ class Measured(Face):
     ) -> SearchResult:
         """As `Collection.search` does it where the plan is "graph", or exactly."""
         asked = k if self._own is None else k + 1
-        knobs = replace(
-            self._knobs, k=asked, ef_search=ef_search, threads=threads, exact=plan == "scan"
-        )
+        way = "scan" if plan == "scan" else self._knobs.plan
+        knobs = replace(self._knobs, k=asked, ef_search=ef_search, threads=threads, plan=way)
         ids = np.full((len(Q), k), -1, np.int64)
         distances = np.full((len(Q), k), np.inf, np.float32)
         found = nearest(self._view, self._spec, Q, knobs, self._allowed)
-        for row, (slots, far) in enumerate(found):
+        for row, (slots, far, _) in enumerate(found):
             others = slice(None) if self._own is None else slots != self._own[row]
             chosen = slots[others][:k]
             ids[row, : len(chosen)], distances[row, : len(chosen)] = chosen, far[others][:k]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vicinal._native import knn
+from vicinal.recall import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,22 +16,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vicinal.collection.view import View
+    from vicinal.recall import RecallEstimate
     from vicinal.records.catalog import VectorSpec
     from vicinal.result import SearchResult
 
-#: Of one query: slots and distances, the nearest first.
-Found: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float32]]"
+
+class Found(NamedTuple):
+    """The answer to one query.
+
+    Attributes
+    ----------
+    slots : ndarray of int64
+        The nearest first.
+    distances : ndarray of float32
+        Theirs.
+    estimate : RecallEstimate or None
+        `EXACT` where all that may be answered were compared.
+    """
+
+    slots: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    estimate: RecallEstimate | None
 
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What a search is asked for, as in `Index.search`."""
+    """What a search is asked for, as in `Index.search`; with a target its effort is found out."""
 
     k: int
     ef_search: int
-    exact: bool
+    plan: str
     threads: int
-    plan: str = "auto"
+    target: float | None = None
 
 
 def nearest(
@@ -57,7 +74,7 @@ def nearest(
 
     Returns
     -------
-    list of (slots, distances)
+    list of Found
         One for each query, of at most k.
     """
     k, threads = knobs.k, knobs.threads
@@ -75,10 +92,11 @@ def nearest(
 
 
 def _merged(parts: list[Found], k: int) -> Found:
-    slots = np.concatenate([part[0] for part in parts])
-    distances = np.concatenate([part[1] for part in parts])
+    slots = np.concatenate([part.slots for part in parts])
+    distances = np.concatenate([part.distances for part in parts])
     order = np.lexsort((slots, distances))[:k]
-    return slots[order], distances[order]
+    exact = all(part.estimate is EXACT for part in parts)
+    return Found(slots[order], distances[order], EXACT if exact else None)
 
 
 def _in_rows(
@@ -96,10 +114,10 @@ def _in_rows(
     found = _compared(view.slots, view.rows, spec, queries, k + view.lost, threads)
     if not view.lost:
         return found
-    good = [view.alive(slots) for slots, _ in found]
+    good = [view.alive(one.slots) for one in found]
     return [
-        (slots[keep][:k], distances[keep][:k])
-        for (slots, distances), keep in zip(found, good, strict=True)
+        Found(one.slots[keep][:k], one.distances[keep][:k], EXACT)
+        for one, keep in zip(found, good, strict=True)
     ]
 
 
@@ -116,7 +134,7 @@ def _compared(
     places, distances, counts, _ = knn(rows, queries, spec.dim, spec.metric, spec.dtype, k, threads)
     assert not isinstance(counts, int), "there are several queries, or one of several"
     return [
-        (slots[place[:count]], row[:count])
+        Found(slots[place[:count]], row[:count], EXACT)
         for place, row, count in zip(places, distances, counts.tolist(), strict=True)
     ]
 
@@ -132,9 +150,9 @@ def _among(
         queries,
         knobs.k,
         ef_search=knobs.ef_search,
-        exact=knobs.exact,
-        threads=knobs.threads,
         plan=knobs.plan,
+        counters=True,
+        threads=knobs.threads,
         filter=allowed,
         missing="ignore",  # a vector that was damaged when the graph was made is not in it
     )
@@ -153,15 +171,15 @@ def _in_graph(
             queries,
             max(1, ask),
             ef_search=max(knobs.ef_search, ask),
-            exact=knobs.exact,
-            threads=knobs.threads,
             plan=knobs.plan,
+            counters=True,
+            threads=knobs.threads,
         )
         found = []
-        for slots, distances in _listed(result):
+        for slots, distances, estimate in _listed(result):
             good = (slots <= view.covered) & view.alive(slots)
-            found.append((slots[good][:k], distances[good][:k]))
-        if ask >= len(index) or all(len(slots) == k for slots, _ in found):
+            found.append(Found(slots[good][:k], distances[good][:k], estimate))
+        if ask >= len(index) or all(len(one.slots) == k for one in found):
             return found
         ask = min(len(index), 2 * ask)
 
@@ -169,9 +187,10 @@ def _in_graph(
 def _listed(result: SearchResult) -> list[Found]:
     """What was found for each query, without the empty places behind it."""
     assert not isinstance(result.counts, int), "there are several queries, or one of several"
+    assert result.counters is not None, "they were asked for"
+    plans = np.atleast_1d(result.counters.plan)
+    rows = zip(result.ids, result.distances, result.counts.tolist(), plans, strict=True)
     return [
-        (slots[:count], distances[:count])
-        for slots, distances, count in zip(
-            result.ids, result.distances, result.counts.tolist(), strict=True
-        )
+        Found(slots[:count], distances[:count], None if plan == "graph" else EXACT)
+        for slots, distances, count, plan in rows
     ]

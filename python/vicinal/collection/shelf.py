@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vicinal.collection.nearest import Found
+    from vicinal.recall import RecallEstimate
     from vicinal.records.catalog import Entry
     from vicinal.records.rows import Key, Row
     from vicinal.records.table import Table
@@ -131,7 +132,12 @@ class Shelf:
         return np.stack(found).astype(np.float64)
 
     def hits(
-        self, connection: apsw.Connection, found: Sequence[Place], *, payloads: bool = True
+        self,
+        connection: apsw.Connection,
+        found: Sequence[Place],
+        *,
+        payloads: bool = True,
+        estimate: RecallEstimate | None = None,
     ) -> Hits:
         """What a search found, with ids and payloads. A damaged record is left out."""
         rows = self._table.rows(connection, [slot for slot, _, _ in found])
@@ -145,7 +151,7 @@ class Shelf:
                 continue
             told = payload(row) if payloads else None
             hits.append(Hit(to_id(row.key), score, distance, told))
-        return Hits(hits)
+        return Hits(hits, estimate)
 
 
 def by_distance(found: Found, metric: str) -> list[Place]:
@@ -153,7 +159,7 @@ def by_distance(found: Found, metric: str) -> list[Place]:
     top = SCORES.get(metric, 0.0)
     return [
         (slot, top - distance, distance)
-        for slot, distance in zip(found[0].tolist(), found[1].tolist(), strict=True)
+        for slot, distance in zip(found.slots.tolist(), found.distances.tolist(), strict=True)
     ]
 
 

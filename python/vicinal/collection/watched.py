@@ -33,7 +33,7 @@ class Walked:
 
     Attributes
     ----------
-    found : (slots, distances)
+    found : Found
         What `nearest` gives.
     ways : list of Explanation
         Of the graph, in slots: one for each time that it was asked, the last for what was taken.
@@ -72,17 +72,20 @@ class Watched(Face):
         view, ways = self._view, list[Explanation]()
 
         def search(
-            queries: NDArray[Any], k: int, *, exact: bool, threads: int, plan: str, **how: Any
+            queries: NDArray[Any], k: int, *, counters: bool, threads: int, **how: Any
         ) -> SearchResult:
             assert view.index is not None, "asked only where there is a graph"
+            assert counters, "an explanation has them"
             assert threads >= 0, "one query takes one thread"
-            way = view.index.explain(queries[0], k, plan="scan" if exact else plan, **how)
+            way = view.index.explain(queries[0], k, **how)
             ways.append(way)
             answer = way.result
             counts = np.atleast_1d(answer.counts)
-            return SearchResult(
+            found = SearchResult(
                 (answer.ids[None], answer.distances[None], counts, None), answer.metric
             )
+            found.counters = answer.counters
+            return found
 
         found = nearest(view, self._spec, query[None], knobs, allowed, search)
         return Walked(found[0], ways)
@@ -99,7 +102,7 @@ class Watched(Face):
     ) -> Explanation:
         """As `Index.explain`; the answer is that of graph and rows together."""
         assert missing in ("raise", "ignore"), "of slots it is known which there are"
-        knobs = Knobs(k, ef_search, plan == "scan", 0, plan)
+        knobs = Knobs(k, ef_search, plan, 0)
         walked = self.walk(query, knobs, self._slots(filter))
         answer = self._answer([walked.found], k, one=True)
         if not walked.ways:
@@ -131,8 +134,7 @@ class Watched(Face):
         """As `Index.search`, by the code of `Collection.search`."""
         assert missing in ("raise", "ignore"), "of slots it is known which there are"
         rows = query_rows(Q, self.dim, self.dtype)
-        scan = exact or plan == "scan"
-        knobs = Knobs(k, ef_search, scan, 0, "auto" if scan else plan)
+        knobs = Knobs(k, ef_search, "scan" if exact else plan, 0)
         found = nearest(self._view, self._spec, np.atleast_2d(rows), knobs, self._slots(filter))
         return self._answer(found, k, one=rows.ndim == 1)
 
@@ -182,7 +184,7 @@ class Watched(Face):
     def _answer(self, found: list[Found], k: int, *, one: bool) -> SearchResult:
         ids = np.full((len(found), k), -1, np.int64)
         distances = np.full((len(found), k), np.inf, np.float32)
-        for row, (slots, far) in enumerate(found):
+        for row, (slots, far, _) in enumerate(found):
             ids[row, : len(slots)], distances[row, : len(slots)] = slots, far
         counts = (ids >= 0).sum(axis=1)
         if one:

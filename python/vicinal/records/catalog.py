@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vicinal.records import manifest, schema
+from vicinal.records import calibrations, manifest, schema
 
 if TYPE_CHECKING:
     import apsw
@@ -114,6 +114,7 @@ def drop(connection: apsw.Connection, entry: Entry) -> None:
     """Remove a collection and its tables."""
     for v in entry.vectors.values():
         manifest.withdraw(connection, v)
+        calibrations.drop(connection, v)
         connection.execute(f"DROP TABLE vectors_{v}")
     connection.execute(f"DROP TABLE retired_{entry.number}; DROP TABLE records_{entry.number}")
     connection.execute("DELETE FROM vectors WHERE collection = ?", (entry.number,))
