@@ -152,6 +152,10 @@ docs: $(STAMPS)/dev  ## the documentation as a site in site/, refusing broken li
 figures: $(STAMPS)/dev  ## redraw the figures of the documentation
 	$(BIN)/python docs/figures.py
 
+.PHONY: screens
+screens: $(STAMPS)/dev  ## take the pictures of maps anew, with the system's Chromium
+	$(BIN)/python docs/map_picture.py
+
 .PHONY: cli-reference
 cli-reference: $(STAMPS)/dev  ## rewrite docs/reference/cli.md from the commands' own help
 	$(BIN)/python docs/cli_reference.py

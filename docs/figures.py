@@ -1,8 +1,8 @@
 """Draws the figures of the documentation into docs/images (`make figures`).
 
 Every number written into a picture is counted or measured while it is drawn; nothing is typed in.
-Seeds are fixed, and the figures that use the engine show counters, never clocks, so that the same
-code draws the same pictures on any machine.
+Seeds are fixed, and the figures show counters, never clocks, so that the same code draws the same
+pictures on any machine.
 """
 
 from __future__ import annotations
@@ -15,115 +15,95 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Polygon
 
-import toy
 import vicinal
+from city import (
+    FOUND,
+    HIGHWAY,
+    INK,
+    LOCAL,
+    MISSED,
+    MUTED,
+    STREET,
+    TOWNS,
+    K,
+    asked,
+    bare,
+    built,
+    dots,
+    hits,
+    links,
+    maps_of,
+    measured,
+    roads,
+    route,
+    seen,
+    star,
+    steps,
+    suburbs,
+    telling,
+    towns,
+    walked,
+)
+from vicinal.plots import look, still
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Orange, blue and green of Okabe and Ito's palette, which the colour-blind tell apart.
-INK, MUTED, LAND = "#22303c", "#8793a0", "#faf8f4"
-LOCAL, HIGHWAY, QUERY, FOUND = "#c8cfd6", "#d55e00", "#0072b2", "#009e73"
-
-LOOK = {
-    "figure.facecolor": LAND,
-    "axes.facecolor": LAND,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlecolor": INK,
-    "font.size": 10,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "legend.frameon": False,
-    "lines.solid_capstyle": "round",
-    # Ids and dates that change from run to run would make every redraw a change.
-    "svg.hashsalt": "vicinal",
-}
-
-
-def scene(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points spread evenly but not on a grid, shape (n, 2), and a query among them."""
-    rng = np.random.default_rng(seed)
-    chosen = [rng.random(2)]
-    while len(chosen) < n:
-        fresh = rng.random((12, 2))
-        gaps = np.linalg.norm(fresh[:, None] - np.array(chosen)[None], axis=2).min(axis=1)
-        chosen.append(fresh[gaps.argmax()])
-    return np.array(chosen) * [1.6, 1.0], np.array([1.31, 0.3])
-
-
-def bare(ax: Axes) -> None:
-    ax.set_aspect("equal")
-    ax.set_axis_off()
-
-
-def roads(ax: Axes, points: np.ndarray, links: dict[int, set[int]], **style: object) -> None:
-    for a, others in links.items():
-        for b in others:
-            if a < b:
-                ax.plot(*points[[a, b]].T, zorder=1, **{"color": LOCAL, "lw": 0.9, **style})
-
-
-def star(ax: Axes, at: np.ndarray) -> None:
-    ax.plot(*at, marker="*", ms=15, color=QUERY, mec=LAND, mew=0.8, zorder=6, ls="none")
+QUERY = np.array([1.31, 0.3], np.float32)
 
 
 def brute_force_and_small_world() -> Figure:
     """The same question asked of every point, and asked along the roads."""
-    points, query = scene(220, seed=4)
-    links = toy.link(points, np.arange(len(points)), M=6)
-    start = int(toy.distances(points, np.array([0.1, 0.85])).argmin())
-    walk = toy.walk(points, links, start, query)
-    answer = int(toy.distances(points, query).argmin())
+    points = suburbs(220, seed=4)
+    # A level law of almost nothing: all nodes are on layer 0, and searches begin at the first.
+    ix = built(points, M=3, level_p=1e-9)
+    way = ix.explain(QUERY, 1, ef_search=1, plan="graph")
+    exact = ix.search(QUERY, 1, exact=True, counters=True)
+    (ground,) = way.layers
 
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.7))
     for point in points:
-        left.plot(*np.array([query, point]).T, color=LOCAL, lw=0.6, zorder=1)
-    left.scatter(*points.T, s=12, color=INK, zorder=3)
-    left.scatter(*points[answer], s=42, color=FOUND, zorder=5)
-    left.set_title(f"Brute force: {len(points)} distances")
+        left.plot(*np.array([QUERY, point]).T, color=LOCAL, lw=0.6, zorder=1)
+    dots(left, points, 14, INK, zorder=3)
+    dots(left, points[exact.ids], 60, FOUND, zorder=5)
+    left.set_title(f"Brute force: {int(exact.counters.distance_evaluations)} distances")
 
-    roads(right, points, links)
-    right.scatter(*points.T, s=12, color=MUTED, zorder=2)
-    right.scatter(*points[walk.measured].T, s=14, color=INK, zorder=3)
-    right.plot(*points[walk.path].T, color=HIGHWAY, lw=2.2, zorder=4)
-    right.scatter(*points[walk.path[-1]], s=42, color=FOUND, zorder=5)
-    right.scatter(*points[start], s=42, color=HIGHWAY, zorder=5)
-    right.set_title(f"Small world: {len(walk.measured)} distances, {len(walk.path) - 1} steps")
+    roads(right, points, links(ix, 0)[1])
+    dots(right, points, 14, LOCAL, zorder=2)
+    dots(right, points[seen(ground)], 14, INK, zorder=3)
+    walked(right, points, way)
+    dots(right, points[ground.entry], 46, STREET, zorder=5)
+    right_one = way.result.ids[0] == exact.ids[0]
+    dots(right, points[way.result.ids], 60, FOUND if right_one else MISSED, zorder=6)
+    count = int(way.counters.distance_evaluations)
+    right.set_title(f"Small world: {count} distances, {len(steps(ground))} steps")
     for ax in (left, right):
-        star(ax, query)
+        star(ax, QUERY)
         bare(ax)
     fig.tight_layout()
     return fig
 
 
 def neighbours_chosen() -> Figure:
-    """The nearest M neighbours against a diverse M (Algorithm 4)."""
+    """The nearest M neighbours against the diverse M that an index links (Algorithm 4)."""
     rng = np.random.default_rng(12)
     crowd = np.array([0.62, 0.0]) + rng.normal(size=(11, 2)) * 0.13
     others = np.array([[-0.95, 0.5], [-0.8, -0.62], [0.1, 0.98], [0.2, -0.95], [-1.25, -0.1]])
-    points = np.vstack([[0.0, 0.0], crowd, others])
-    members = np.arange(len(points))
-
-    fig, axes = plt.subplots(1, 2, figsize=(10, 3.9))
-    ways: list[tuple[str, Callable[..., list[int]]]] = [
-        ("The 5 nearest: all roads lead into one crowd", toy.nearest),
-        ("A diverse choice: one road in each direction", toy.diverse),
+    points = np.vstack([crowd, others, [[0.0, 0.0]]]).astype(np.float32)
+    last, M = len(points) - 1, 5
+    ix = built(points, M=M)
+    nearest = vicinal.knn(points[:-1], points[-1], M).ids
+    ways = [
+        (f"The {M} nearest: all roads lead into one crowd", nearest),
+        ("What an index links: roads in all directions", ix.neighbors_of(last)),
     ]
-    for ax, (title, choose) in zip(axes, ways, strict=True):
-        for other in choose(points, 0, members, 5):
-            ax.plot(*points[[0, other]].T, color=HIGHWAY, lw=2, zorder=2)
-        ax.scatter(*points[1:].T, s=26, color=MUTED, zorder=3)
-        ax.scatter(*points[0], s=70, color=INK, zorder=4)
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.7))
+    for ax, (title, chosen) in zip(axes, ways, strict=True):
+        roads(ax, points, np.array([(last, other) for other in chosen]), color=STREET, lw=2)
+        dots(ax, points[:-1], 30, MUTED, zorder=3)
+        dots(ax, points[last], 80, INK, zorder=4)
         ax.set_title(title)
         ax.set_xlim(-1.6, 1.6)
         ax.set_ylim(-1.1, 1.25)
@@ -134,53 +114,48 @@ def neighbours_chosen() -> Figure:
 
 def on_floor(points: np.ndarray, floor: int) -> np.ndarray:
     """Points of a layer seen at a slant, one floor above the other."""
-    return np.column_stack([points[:, 0] + 0.5 * points[:, 1], 0.36 * points[:, 1] + 0.62 * floor])
+    slanted = [points[:, 0] + 0.5 * points[:, 1], 0.36 * points[:, 1] + 0.62 * floor]
+    return np.column_stack(slanted)
 
 
 def layers_and_the_law() -> Figure:
-    """Left: three layers of one index, and the way down. Right: how many nodes each layer gets."""
-    points, query = scene(150, seed=5)
-    levels = toy.draw_levels(len(points), 5, np.random.default_rng(9))
+    """Left: the layers of an index, and the way down. Right: how many nodes each layer gets."""
+    points = suburbs(160, seed=5)
+    ix = built(points, M=3, level_p=0.2, seed=7)
+    way = ix.explain(QUERY, 1, ef_search=1, plan="graph")
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), width_ratios=[1.5, 1])
 
-    entry = int(np.flatnonzero(levels == levels.max())[0])
     corners = np.array([[-0.06, -0.06], [1.66, -0.06], [1.66, 1.06], [-0.06, 1.06]])
-    for floor in range(levels.max(), -1, -1):
-        members = np.flatnonzero(levels >= floor)
-        links = toy.link(points, members, M=6)
-        walk = toy.walk(points, links, entry, query)
+    for floor, nodes in enumerate(ix.stats().nodes_per_layer):
+        members, pairs = links(ix, floor)
         flat = on_floor(points, floor)
-        left.add_patch(
-            Polygon(on_floor(corners, floor), fc="white", ec=LOCAL, lw=0.8, zorder=0, alpha=0.85)
-        )
-        roads(left, flat, links)
-        left.scatter(*flat[members].T, s=10, color=MUTED, zorder=2)
-        left.plot(*flat[walk.path].T, color=HIGHWAY, lw=2, zorder=4)
-        if floor:
-            drop = np.vstack([flat[walk.path[-1]], on_floor(points, floor - 1)[walk.path[-1]]])
-            left.plot(*drop.T, color=HIGHWAY, lw=1.1, ls=(0, (2, 2)), zorder=4)
-        else:
-            left.scatter(*flat[walk.path[-1]], s=42, color=FOUND, zorder=5)
-        left.text(
-            *(on_floor(np.array([[-0.1, 0.0]]), floor)[0] + [-0.04, 0.0]),
-            f"layer {floor}\n{len(members)} node{'s' * (len(members) > 1)}",
-            ha="right",
-            va="bottom",
-            fontsize=9,
-        )
-        entry = walk.path[-1]
-    star(left, on_floor(query[None], 0)[0])
+        ground = on_floor(corners, floor)
+        left.add_patch(Polygon(ground, fc="white", ec=LOCAL, lw=0.8, zorder=0, alpha=0.85))
+        if len(pairs):
+            roads(left, flat, pairs)
+        dots(left, flat[members], 11, MUTED, zorder=2)
+        at = on_floor(np.array([[-0.1, 0.0]]), floor)[0] - [0.04, 0.0]
+        said = f"layer {floor}\n{nodes} node{'' if nodes == 1 else 's'}"
+        left.text(*at, said, ha="right", va="bottom", fontsize=9)
+    for above, layer in zip([None, *way.layers], way.layers, strict=False):
+        flat = on_floor(points, layer.layer)
+        route(left, flat, layer)
+        if above is not None:
+            drop = np.vstack([on_floor(points, above.layer)[layer.entry], flat[layer.entry]])
+            left.plot(*drop.T, color=HIGHWAY, lw=1.2, ls=(0, (2, 2)), zorder=4)
+    dots(left, on_floor(points, 0)[way.result.ids], 55, FOUND, zorder=6)
+    star(left, on_floor(QUERY[None], 0)[0])
     left.set_title("Highways above, local roads below")
     left.set_xlim(-0.75, 2.25)
     bare(left)
 
     n, M = 20_000, 16
-    ix = vicinal.Index(dim=8, M=M, ef_construction=40, seed=1)
-    ix.add(np.random.default_rng(1).random((n, 8), dtype=np.float32), threads=1)
-    found = np.array(ix.stats().nodes_per_layer)
+    large = vicinal.Index(dim=8, M=M, ef_construction=40, seed=1)
+    large.add(np.random.default_rng(1).random((n, 8), dtype=np.float32), threads=1)
+    found = large.stats().nodes_per_layer
     layers = np.arange(len(found))
     right.barh(layers, found, color=LOCAL, height=0.6, label="nodes found in an index")
-    right.plot(n / M**layers, layers, "o-", color=HIGHWAY, lw=1.6, label="the law, N / M^layer")
+    right.plot(n / M**layers, layers, "o-", color=HIGHWAY, lw=1.8, label="the law, N / M^layer")
     for layer, count in zip(layers, found, strict=True):
         right.text(max(count, n / M**layer) * 1.5, layer, f"{count:,}", va="center", fontsize=9)
     right.set_xscale("log")
@@ -189,38 +164,61 @@ def layers_and_the_law() -> Figure:
     right.set_yticks(layers, [f"layer {layer}" for layer in layers])
     right.set_xlabel("nodes")
     right.set_title(f"{n:,} nodes, M = {M}")
-    right.legend(loc="upper right", fontsize=9)
+    right.legend(loc="upper right")
     fig.tight_layout()
     return fig
 
 
 def greedy_descent() -> Figure:
-    """The same search from above, one map per layer."""
-    points, query = scene(260, seed=8)
-    levels = np.minimum(toy.draw_levels(len(points), 5, np.random.default_rng(16)), 2)
-    fig, axes = plt.subplots(1, 3, figsize=(10, 2.9))
-    corner = toy.distances(points, np.array([0.0, 1.0])) + 10.0 * (levels < 2)
-    entry, total = int(corner.argmin()), 0
-    for ax, floor in zip(axes, (2, 1, 0), strict=True):
-        members = np.flatnonzero(levels >= floor)
-        links = toy.link(points, members, M=6)
-        walk = toy.walk(points, links, entry, query)
-        total += len(walk.measured)
-        roads(ax, points, links)
-        ax.scatter(*points[members].T, s=7, color=MUTED, zorder=2)
-        ax.scatter(*points[walk.measured].T, s=9, color=INK, zorder=3)
-        ax.plot(*points[walk.path].T, color=HIGHWAY, lw=2, zorder=4)
-        ax.scatter(*points[entry], s=34, color=HIGHWAY, zorder=5)
-        ax.scatter(*points[walk.path[-1]], s=34, color=FOUND, zorder=5)
-        star(ax, query)
+    """One search from above, a map for each layer."""
+    points = suburbs(320, seed=8)
+    ix = built(points, M=3, level_p=0.17, seed=4)
+    way = ix.explain(QUERY, 1, ef_search=1, plan="graph")
+    fig, axes = plt.subplots(1, len(way.layers), figsize=(10, 2.9))
+    for ax, layer in zip(axes, way.layers, strict=True):
+        members, pairs = links(ix, layer.layer)
+        if len(pairs):
+            roads(ax, points, pairs)
+        dots(ax, points[members], 8, LOCAL, zorder=2)
+        dots(ax, points[seen(layer)], 9, INK, zorder=3)
+        route(ax, points, layer)
+        dots(ax, points[layer.entry], 34, HIGHWAY if layer.layer else STREET, zorder=5)
+        star(ax, QUERY)
         ax.set_xlim(-0.05, 1.65)
         ax.set_ylim(-0.05, 1.05)
-        ax.set_title(f"Layer {floor}: {len(walk.measured)} distances")
+        ax.set_title(f"Layer {layer.layer}: {len(seen(layer))} looked at")
         bare(ax)
-        entry = walk.path[-1]
+    dots(axes[-1], points[way.result.ids], 50, FOUND, zorder=6)
+    total = int(way.counters.distance_evaluations)
     fig.text(0.01, 0.02, f"{total} distances in all, for {len(points)} points", color=MUTED)
     fig.tight_layout(rect=(0, 0.05, 1, 1))
     return fig
+
+
+def the_knob_m() -> Figure:
+    """More links a node: denser streets, a surer and shorter way."""
+    points = towns(*TOWNS)
+    values = [(f"M = {M}", built(points, M=M), K) for M in (2, 3, 8)]
+    return maps_of(values, points, asked()[17])
+
+
+def the_knob_ef_construction() -> Figure:
+    """A wider look around while building: the same number of links, better ones."""
+    points = towns(*TOWNS)
+    values = [
+        (f"ef_construction = {ef}", built(points, M=3, ef_construction=ef), 2 * K)
+        for ef in (2, 5, 100)
+    ]
+    first, _, last = (hits(ix, ef_search) for _, ix, ef_search in values)
+    return maps_of(values, points, telling(first, last))
+
+
+def the_knob_ef_search() -> Figure:
+    """A wider search through the same streets."""
+    points = towns(*TOWNS)
+    ix = built(points, M=3, ef_construction=5)
+    q = telling(hits(ix, K), hits(ix, 40))
+    return maps_of([(f"ef_search = {ef}", ix, ef) for ef in (K, 12, 40)], points, q)
 
 
 def knobs_measured() -> Figure:
@@ -229,27 +227,23 @@ def knobs_measured() -> Figure:
     # Correlated components, as embeddings have: 40 of them, moved by 20 hidden ones.
     cloud = rng.normal(size=(20_500, 20)) @ rng.normal(size=(20, 40))
     X, Q = np.split(cloud.astype(np.float32), [20_000])
-    truth = vicinal.knn(X, Q, k=10).ids
-
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
-    for M, colour in ((6, MUTED), (16, HIGHWAY), (32, FOUND)):
+    for M, colour, marker in ((6, look.BLUE, "s"), (16, look.OWN, "o"), (32, look.GREEN, "^")):
         ix = vicinal.Index(dim=X.shape[1], M=M, ef_construction=200, seed=0)
         ix.add(X, threads=1)  # one thread: the same links, and so the same picture, every time
-        efs, recalls, costs = [10, 16, 24, 40, 64, 100, 160, 256, 400], [], []
-        for ef in efs:
-            r = ix.search(Q, k=10, ef_search=ef, plan="graph", counters=True)
-            hits = sum(len(np.intersect1d(a, b)) for a, b in zip(r.ids, truth, strict=True))
-            recalls.append(hits / truth.size)
-            costs.append(float(np.mean(r.counters.distance_evaluations)))
-        left.plot(efs, recalls, "o-", ms=4, color=colour, label=f"M = {M}")
-        right.plot(costs, recalls, "o-", ms=4, color=colour, label=f"M = {M}")
+        efs = [10, 16, 24, 40, 64, 100, 160, 256, 400]
+        told = [measured(ix, Q, 10, ef) for ef in efs]
+        recalls = [one.recall for one in told]
+        style = {"color": colour, "marker": marker, "ms": 5, "label": f"M = {M}"}
+        left.plot(efs, recalls, **style)
+        right.plot([one.distances for one in told], recalls, **style)
     for ax, label in ((left, "ef_search"), (right, "distances evaluated per query")):
         ax.set_xscale("log")
         ax.set_xlabel(label)
         ax.set_ylabel("recall@10")
-        ax.grid(alpha=0.25)
-    right.axvline(len(X), color=QUERY, lw=1, ls=(0, (3, 3)))
-    right.text(len(X) * 0.93, right.get_ylim()[0], "brute force ", color=QUERY, rotation=90,
+        ax.grid(visible=True)
+    right.axvline(len(X), color=MUTED, lw=1, ls=(0, (3, 3)))
+    right.text(len(X) * 0.93, right.get_ylim()[0], "brute force ", color=MUTED, rotation=90,
                ha="right", va="bottom")  # fmt: skip
     left.set_title("A wider search finds more")
     right.set_title("and costs more")
@@ -263,6 +257,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "neighbours-chosen": neighbours_chosen,
     "layers-and-the-law": layers_and_the_law,
     "greedy-descent": greedy_descent,
+    "the-knob-m": the_knob_m,
+    "the-knob-ef-construction": the_knob_ef_construction,
+    "the-knob-ef-search": the_knob_ef_search,
     "knobs-measured": knobs_measured,
 }
 
@@ -271,12 +268,11 @@ def draw(folder: Path, names: list[str] | None = None, suffix: str = ".svg") -> 
     """Draw the named figures, or all, into a folder; returns the files written."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    with plt.rc_context(LOOK):
+    with plt.rc_context(look.style(look.LIGHT)):
         for name in names or list(FIGURES):
             fig = FIGURES[name]()
             path = folder / f"{name}{suffix}"
-            metadata = {"Date": None} if suffix == ".svg" else None
-            fig.savefig(path, metadata=metadata, dpi=150)
+            still.write(fig, path, look.LIGHT)
             plt.close(fig)
             written.append(path)
     return written

@@ -81,7 +81,7 @@ def test_the_map_has_the_way_of_the_wish(told):
     city = coffee_city(2_000, seed=3)
     shop = city.shop(int(held["ids"][7]))
     assert held["texts"][7].splitlines() == [
-        f"name: {shop.name}",
+        shop.name,
         f"kind: {shop.kind}",
         f"neighbourhood: {shop.neighbourhood}",
     ]

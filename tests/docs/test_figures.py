@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from pages import ROOT, all_pages, links
 
-pytest.importorskip("matplotlib")
+image = pytest.importorskip("matplotlib.image")
 
 IMAGES = ROOT / "docs" / "images"
+SCREENS = ROOT / "docs" / "screens"
 
 
 def shown() -> set[str]:
@@ -43,3 +46,19 @@ def test_each_figure_is_a_picture_of_the_kept_size(redrawn: list[Path]) -> None:
         fresh, kept = ET.parse(path).getroot(), ET.parse(IMAGES / path.name).getroot()
         assert fresh.get("viewBox") == kept.get("viewBox")
         assert len(list(fresh.iter())) > 100
+
+
+@pytest.mark.skipif(
+    not (shutil.which("chromium") or shutil.which("chromium-browser")), reason="needs Chromium"
+)
+def test_the_screens_of_a_map_are_taken_by_day_and_by_night(tmp_path: Path) -> None:
+    pytest.importorskip("playwright")
+    pytest.importorskip("plotly")
+    program = ROOT / "docs" / "map_picture.py"
+    words = ["city", "--shops", "2000", "--out", str(tmp_path)]
+    subprocess.run([sys.executable, str(program), *words], check=True, timeout=100)
+    day, night = (image.imread(tmp_path / f"city-{scheme}.png") for scheme in ("light", "dark"))
+    assert day.shape == image.imread(SCREENS / "city-light.png").shape
+    assert day.mean() > 0.8
+    assert night.mean() < 0.3
+    assert len(np.unique(day.reshape(-1, day.shape[-1]), axis=0)) > 1_000  # it drew something

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from vicinal.datasets.synthetic import BASE, DRAWN, LAW, Generated, embed, strea
 from vicinal.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 #: What is known of a shop, in the order of its vector.
@@ -157,36 +159,34 @@ class Shop:
     tastes: dict[str, int]
 
 
-def sign(number: int, group: int) -> dict[str, str]:
-    """Return the name, kind and neighbourhood of a shop that was drawn from a group."""
-    # A number's scattered bits choose the name: neighbours in number share none.
+def name(number: int) -> str:
+    """Return what a shop is called: a number's scattered bits choose, neighbours share none."""
     scattered = (number * 0x9E3779B97F4A7C15) >> 20
     first = FIRST[scattered % len(FIRST)]
-    second = SECOND[scattered // len(FIRST) % len(SECOND)]
+    return f"The {first} {SECOND[scattered // len(FIRST) % len(SECOND)]}"
+
+
+def sign(group: int) -> dict[str, str]:
+    """Return the kind and neighbourhood of the shops that are drawn from a group."""
     return {
-        "name": f"The {first} {second}",
         "kind": list(KINDS)[group % len(KINDS)],
         "neighbourhood": NEIGHBOURHOODS[group // len(KINDS)],
     }
 
 
-class Signs(Sequence[dict[str, str]]):
-    """The signs of a city's shops, written when they are read."""
+class Written(Sequence[Any]):
+    """What stands over the doors of a city, by number, written when it is read."""
 
-    def __init__(self, groups: NDArray[np.int64]) -> None:
-        self._all = groups
+    def __init__(self, count: int, write: Callable[[int], Any]) -> None:
+        self._all, self._write = range(count), write
 
     def __len__(self) -> int:
         return len(self._all)
 
-    @overload
-    def __getitem__(self, number: int) -> dict[str, str]: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[dict[str, str]]: ...
-    def __getitem__(self, number: int | slice) -> dict[str, str] | list[dict[str, str]]:
+    def __getitem__(self, number: int | slice) -> Any:
         if isinstance(number, slice):
-            return [self[i] for i in range(*number.indices(len(self)))]
-        return sign(range(len(self))[number], int(self._all[number]))
+            return [self._write(i) for i in self._all[number]]
+        return self._write(self._all[number])
 
 
 class CoffeeCity(Generated):
@@ -230,9 +230,14 @@ class CoffeeCity(Generated):
         """Return the kind of each of the first `count` shops, as a position in `KINDS`."""
         return self._groups(count) % len(KINDS)
 
-    def signs(self) -> Signs:
-        """Return what is written over the doors, by number: name, kind and neighbourhood."""
-        return Signs(self._groups(self.rows))
+    def names(self) -> Written:
+        """Return what the shops are called, by number."""
+        return Written(self.rows, name)
+
+    def signs(self) -> Written:
+        """Return their kinds and neighbourhoods, by number, as dicts."""
+        groups = self._groups(self.rows)
+        return Written(self.rows, lambda number: sign(int(groups[number])))
 
     def _groups(self, count: int) -> NDArray[np.int64]:
         parts = [
@@ -258,7 +263,8 @@ class CoffeeCity(Generated):
         tastes = self.draw(stream(self.seed, BASE, block))[row]
         return Shop(
             number=number,
-            **sign(number, group),
+            name=name(number),
+            **sign(group),
             tastes=dict(zip(TASTES, tastes.tolist(), strict=True)),
         )
 

@@ -130,6 +130,7 @@ def write_map(
         query,
         k=K,
         ef_search=WALKED,
+        labels=city.names(),
         payloads=city.signs(),
         color="kind",
         most=SHOWN,
