@@ -2,7 +2,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
-  const node = $("map");
+  // Two plots on each other: the city, whose many points are drawn anew only when they must be, and what is
+  // told of a query.
+  const node = $("map"), way = $("way");
 
   // Okabe and Ito's palette, which the colour-blind tell apart too.
   const KINDS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999"];
@@ -22,10 +24,7 @@
   const precise = (value) => (value === null ? "∞" : Number(value.toPrecision(5)).toString());
 
   // Plotly reads a little HTML in its texts; what comes from the data is to be read as it stands.
-  const plain = (text) =>
-    text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\n", "<br>");
-  const hover = (i) => "<b>" + plain(data.ids[i]) + "</b>" +
-    (data.texts && data.texts[i] ? "<br>" + plain(data.texts[i]) : "");
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const name = (i) => data.ids[i] + (data.texts && data.texts[i] ? " " + data.texts[i].split("\n")[0] : "");
 
   const style = (property) => getComputedStyle(document.documentElement).getPropertyValue(property).trim();
@@ -33,18 +32,19 @@
 
   // ---- what is drawn ------------------------------------------------------------------------
 
-  const base = { type: "scattergl", mode: "markers", hovertemplate: "%{text}<extra></extra>" };
+  const base = { type: "scattergl", mode: "markers", hoverinfo: "none" }; // the label is drawn here
   const size = Math.max(2.5, Math.min(8, 400 / Math.sqrt(count + 1)));
 
   function points() {
     const every = Array.from({ length: count }, (_, i) => i);
     const trace = (places, more, marker) => ({
-      ...base, ...pick(places), text: places.map(hover), ...more, marker: { size, opacity: 0.75, ...marker },
+      ...base, ...pick(places), customdata: places, ...more, marker: { size, opacity: 0.75, ...marker },
     });
     if (!data.color) return [trace(every, { showlegend: false }, { color: style("--point") })];
     if (data.color.values) {
       const values = unpack(data.color.values, Float32Array);
-      const bar = { title: { text: plain(data.color.name) }, thickness: 10, len: 0.5, outlinewidth: 0 };
+      // Within the plot, or the two would not lie on each other.
+      const bar = { title: { text: plain(data.color.name) }, thickness: 10, len: 0.5, outlinewidth: 0, x: 1, xanchor: "right" };
       return [trace(every, { showlegend: false }, { color: Array.from(values), colorscale: "Cividis", colorbar: bar })];
     }
     const of = unpack(data.color.of, Uint8Array);
@@ -55,26 +55,27 @@
 
   const none = { x: [], y: [] };
   const quiet = { hoverinfo: "skip", showlegend: false };
-  // All in WebGL: the browser would put what is drawn otherwise beneath it.
-  const mark = { type: "scattergl", ...none, ...quiet };
-  const drawnPoints = points();
   const traces = [
     { type: "scattergl", mode: "lines", ...none, ...quiet, opacity: 0.5, line: { width: 1, color: style("--street") } },
-    ...drawnPoints,
+    ...points(),
     { ...base, ...none, ...quiet, marker: { size: size + 2, color: "rgba(0,0,0,0)", line: { width: 1, color: style("--faint") } } },
+    // Drawn by the plot above, which the mouse passes through; here it is what the mouse finds.
+    { ...base, ...none, showlegend: false, marker: { size: 12, color: "rgba(0,0,0,0)" } },
+  ];
+  const LINES = 0, NODES = traces.length - 2, MISSES = traces.length - 1;
+
+  const mark = { type: "scatter", mode: "markers", ...none, ...quiet };
+  const told = [
     { ...mark, mode: "lines", line: { width: 2, color: STREET } },
     { ...mark, mode: "lines", line: { width: 4, color: HIGHWAY } },
-    { ...mark, mode: "markers", marker: { size: 6, color: "rgba(0,0,0,0)", line: { width: 1.2, color: style("--faint") } } },
-    { ...mark, mode: "markers", marker: { size: 13, symbol: "diamond-open", line: { width: 2 }, color: TRUE } },
-    { ...mark, mode: "markers", marker: { size: 7, symbol: "diamond", color: TRUE } },
-    { ...mark, mode: "markers", marker: { size: 12, symbol: "x", color: style("--lost") },
-      hoverinfo: "text", hovertemplate: "%{text}<extra></extra>" },
-    { ...mark, mode: "markers", marker: { size: 15, symbol: "circle-open", line: { width: 3 }, color: style("--ink") } },
-    { ...mark, mode: "markers", marker: { size: 16, symbol: "star", color: style("--ink"),
-      line: { width: 1.5, color: style("--land") } } },
+    { ...mark, marker: { size: 6, color: "rgba(0,0,0,0)", line: { width: 1.2, color: style("--faint") } } },
+    { ...mark, marker: { size: 13, symbol: "diamond-open", line: { width: 2 }, color: TRUE } },
+    { ...mark, marker: { size: 7, symbol: "diamond", color: TRUE } },
+    { ...mark, marker: { size: 12, symbol: "x", color: style("--lost") } },
+    { ...mark, marker: { size: 15, symbol: "circle-open", line: { width: 3 }, color: style("--ink") } },
+    { ...mark, marker: { size: 16, symbol: "star", color: style("--ink"), line: { width: 1.5, color: style("--land") } } },
   ];
-  const [NODES, STREETS, HIGHWAYS, SEEN, NEAREST, FOUND, MISSED, HERE, QUERY] =
-    Array.from({ length: 9 }, (_, i) => 1 + drawnPoints.length + i);
+  const [STREETS, HIGHWAYS, SEEN, NEAREST, FOUND, MISSED, HERE, QUERY] = told.keys();
 
   const axis = { showgrid: false, zeroline: false, showticklabels: false, ticks: "" };
   const whole = [-1.08, 1.08];
@@ -83,8 +84,18 @@
     paper_bgcolor: style("--land"), plot_bgcolor: style("--land"), font: { color: style("--ink") },
     xaxis: { ...axis, range: whole }, yaxis: { ...axis, range: whole, scaleanchor: "x" },
     legend: { x: 0.01, y: 0.99, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant" },
-    hoverlabel: { align: "left" },
   };
+  const above = {
+    ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+    // The size is that of the city, whose axes keep each other's scale; these follow them.
+    xaxis: { ...axis, range: whole, fixedrange: true }, yaxis: { ...axis, range: whole, fixedrange: true },
+  };
+
+  /** Lays the upper plot over the lower one, wherever that was moved to. */
+  function align() {
+    const { xaxis, yaxis } = node._fullLayout;
+    return Plotly.relayout(way, { "xaxis.range": [...xaxis.range], "yaxis.range": [...yaxis.range] });
+  }
 
   // ---- layers -------------------------------------------------------------------------------
 
@@ -123,10 +134,11 @@
     }
     const nodes = layer ? Array.from(levels.keys()).filter((i) => levels[i] >= layer) : [];
     const marked = pick(nodes);
-    Plotly.restyle(node, { x: [xs, marked.x], y: [ys, marked.y] }, [0, NODES]);
+    Plotly.restyle(node, { x: [xs, marked.x], y: [ys, marked.y] }, [LINES, NODES]);
     const held = layers[layer].held < layers[layer].links
       ? ` (${number(layers[layer].held)} of the ${number(layers[layer].links)} links between them are in the page)` : "";
-    $("drawn").textContent = `Layer ${layer}: ${number(drawn)} of ${number(inView.length)} links in view drawn${held}.`;
+    $("drawn").textContent = `Layer ${layer}: ${number(drawn)} of ${number(inView.length)} links in view drawn${held}.` +
+      (count < data.count ? " Links to vectors that are not shown are left out." : "");
     for (const button of $("layers").children) {
       button.setAttribute("aria-pressed", button.dataset.layer === String(chosen));
     }
@@ -161,11 +173,11 @@
     const missed = query.missed.map((miss) => miss.at);
     const placed = { nearest: pick(query.true), found: pick(query.found), missed: pick(missed) };
     const at = query.near.length ? [[query.x], [query.y]] : [[], []];
-    Plotly.restyle(node, {
+    Plotly.restyle(way, {
       x: [placed.nearest.x, placed.found.x, placed.missed.x, at[0]],
       y: [placed.nearest.y, placed.found.y, placed.missed.y, at[1]],
-      text: [null, null, query.missed.map((miss) => plain(miss.why)), null],
     }, [NEAREST, FOUND, MISSED, QUERY]);
+    Plotly.restyle(node, { x: [placed.missed.x], y: [placed.missed.y] }, [MISSES]);
     const items = (list, texts) => {
       $(list).replaceChildren(...texts.map((text) => {
         const item = document.createElement("li");
@@ -191,7 +203,7 @@
     const step = query.steps[at];
     const seen = step ? pick(step.seen) : none, here = step ? pick([step.at]) : none;
     const drawn = [streets, highways, seen, here];
-    Plotly.restyle(node, { x: drawn.map((d) => d.x), y: drawn.map((d) => d.y) }, [STREETS, HIGHWAYS, SEEN, HERE]);
+    Plotly.restyle(way, { x: drawn.map((d) => d.x), y: drawn.map((d) => d.y) }, [STREETS, HIGHWAYS, SEEN, HERE]);
     if (!step) return void ($("told").textContent = "No way: there is nothing to walk through.");
     $("told").textContent =
       `Step ${at + 1} of ${query.steps.length}, layer ${step.layer}\n${name(step.at)}, ${precise(step.distance)} away\n` +
@@ -235,16 +247,36 @@
     }, Math.max(80, Math.min(700, 9000 / query.steps.length)));
   }
 
+  // ---- labels -------------------------------------------------------------------------------
+
+  function showLabel({ points: [point], event }) {
+    const box = $("city").getBoundingClientRect(), label = $("label");
+    const missed = point.curveNumber === MISSES ? query.missed[point.pointNumber] : null;
+    const place = missed ? missed.at : point.customdata;
+    $("who").textContent = data.ids[place];
+    $("what").textContent = missed ? "Missed " + missed.why : (data.texts && data.texts[place]) || "";
+    label.hidden = false;
+    const right = event.clientX - box.left, down = event.clientY - box.top;
+    label.style.left = Math.max(0, right > box.width / 2 ? right - label.offsetWidth - 12 : right + 12) + "px";
+    label.style.top = Math.max(0, Math.min(down - 12, box.height - label.offsetHeight)) + "px";
+  }
+
   // ---- begin --------------------------------------------------------------------------------
 
   const shown = count < data.count ? `${number(count)} of ${number(data.count)} vectors` : `${number(count)} vectors`;
   $("facts").textContent = `${shown} of ${number(data.dim)} components, ${data.metric}; placed by ` +
     (data.layout === "umap" ? "UMAP of the nearest neighbours" : "PCA: what is near may lie apart");
   layerButtons();
-  Plotly.newPlot(node, traces, layout, { responsive: true, displaylogo: false, scrollZoom: true, displayModeBar: false })
+  const config = { responsive: true, displaylogo: false, scrollZoom: true, displayModeBar: false };
+  Plotly.newPlot(node, traces, layout, config)
+    .then(() => Plotly.newPlot(way, told, above, { ...config, staticPlot: true }))
+    .then(align)
     .then(() => {
       let soon = null;
-      node.on("plotly_relayout", () => { clearTimeout(soon); soon = setTimeout(showLayer, 80); });
+      node.on("plotly_hover", showLabel);
+      node.on("plotly_unhover", () => { $("label").hidden = true; });
+      node.on("plotly_relayouting", align);
+      node.on("plotly_relayout", () => { align(); clearTimeout(soon); soon = setTimeout(showLayer, 80); });
       $("whole").onclick = () => Plotly.relayout(node, { "xaxis.range": whole, "yaxis.range": whole });
       if (data.queries.length) {
         $("steering").hidden = false;
