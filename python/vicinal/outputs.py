@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from vicinal.errors import FileMissingError, InvalidInputError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+_NUMBERS = itertools.count()
 
 
 def target(path: str | os.PathLike[str], endings: Iterable[str] = ()) -> Path:
@@ -31,11 +34,12 @@ def target(path: str | os.PathLike[str], endings: Iterable[str] = ()) -> Path:
         No such folder to write to.
     """
     wanted, known = Path(checks.path(path)), tuple(endings)
-    if wanted.is_dir():
+    # Of names that no system takes, os.path says that there is nothing, and pathlib raises.
+    if os.path.isdir(wanted):  # noqa: PTH112
         raise InvalidInputError(f"{wanted}: is a folder; name a file")
     if known and wanted.suffix.lower() not in known:
         raise InvalidInputError(f"{wanted}: the ending must be one of {', '.join(known)}")
-    if not wanted.parent.is_dir():
+    if not os.path.isdir(wanted.parent):  # noqa: PTH112
         raise FileMissingError(f"{wanted.parent}: no such folder; make it first")
     return wanted
 
@@ -46,7 +50,8 @@ def atomic(path: Path) -> Iterator[Path]:
 
     The block writes to the path it is given; if it ends well that file takes `path`'s place.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # A name of its own for every thread and call, and no longer than that of the file.
+    part = path.with_name(f".{os.getpid()}-{next(_NUMBERS)}{path.suffix}")
     try:
         part.open("xb").close()
         yield part
@@ -58,4 +63,5 @@ def atomic(path: Path) -> Iterator[Path]:
             f"{path}: can't be written: {error.strerror or error}", error.errno, str(path)
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -164,3 +164,87 @@ def test_zooming_in_brings_the_streets(browser: Any, tmp_path: Path) -> None:
     page.click("#whole")
     page.wait_for_function("Number(document.body.dataset.layer) > 0")
     page.close()
+
+
+def opened_safely(browser: Any, path: Path) -> Any:
+    """A page that must neither complain nor ask for anything."""
+    page = browser.new_page(viewport=SMALL, offline=True)
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (page.complaints.append("a dialog"), dialog.dismiss()))
+    page.goto(path.as_uri())
+    return page
+
+
+def test_records_may_be_called_and_contain_anything(browser: Any, tmp_path: Path) -> None:
+    pytest.importorskip("apsw")
+    worst = "</script><script>window.hacked=3</script><!--<script>" + BAD
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(40, 6)).astype(np.float32)
+    with vicinal.open(tmp_path / "x.db") as db:
+        docs = db.collection("docs", dim=6, if_missing="create")
+        docs.upsert(
+            [f"{i} {worst}" for i in range(40)],
+            rows,
+            [{worst: worst, "cat": worst + str(i % 2)} for i in range(40)],
+        )
+        docs.compact()
+        docs.map(tmp_path / "c.html", rows[:2], k=3, color="cat", layout="pca", title=worst)
+    page = opened_safely(browser, tmp_path / "c.html")
+    page.wait_for_selector("body[data-ready=yes]")
+    assert page.inner_text("h1") == worst
+    assert worst in page.inner_text("#answer li:first-child")
+    assert worst in page.inner_text("#told")
+    for place in (0, 7):
+        page.evaluate(
+            """place => {
+              const points = [{ curveNumber: 1, customdata: place }];
+              const event = { clientX: 9, clientY: 9 };
+              document.getElementById('map').emit('plotly_hover', { points, event });
+            }""",
+            place,
+        )
+        assert page.inner_text("#who") == f"{place} {worst}"
+        assert "</script><script>" in page.inner_text("#what")
+    assert page.locator("#label script, #label img, #answer img, .legend img").count() == 0
+    assert page.evaluate("window.hacked") is None
+    assert page.complaints == []
+    page.close()
+
+
+def test_a_notebook_shows_the_page(browser: Any, index: vicinal.Index, tmp_path: Path) -> None:
+    path = tmp_path / "notebook.html"
+    cell = index.map(labels=[BAD] * N, layout="pca")._repr_html_()
+    path.write_text(f"<!doctype html><p>cell</p>{cell}", encoding="utf-8")
+    page = opened_safely(browser, path)
+    frame = page.frame_locator("iframe")
+    frame.locator("body[data-ready=yes]").wait_for()
+    assert f"{N} vectors" in frame.locator("#facts").inner_text()
+    assert frame.locator("body").evaluate("() => window.hacked") is None
+    assert page.complaints == []
+    page.close()
+
+
+def test_the_two_plots_lie_on_each_other(browser: Any, tmp_path: Path) -> None:
+    """What is told of a query is where its vectors are, however the map was moved."""
+    rng = np.random.default_rng(9)
+    ix = vicinal.Index(6)
+    ix.add(rng.normal(size=(200, 6)).astype(np.float32))
+    values = {i: i / 7 for i in range(200)}  # with a scale, which must take no room
+    ix.map(tmp_path / "c.html", rng.normal(size=(1, 6)), color=values, layout="pca")
+    page = opened_safely(browser, tmp_path / "c.html")
+    page.wait_for_selector("body[data-ready=yes]")
+    apart = """() => {
+      const at = (id) => { const { xaxis, yaxis } = document.getElementById(id)._fullLayout;
+        const pixel = (axis) => [0.3, -0.2].map((v) => axis._offset + axis.d2p(v));
+        return [xaxis, yaxis].flatMap(pixel); };
+      const [map, way] = [at('map'), at('way')];
+      return Math.max(...map.map((v, i) => Math.abs(v - way[i])));
+    }"""
+    assert page.evaluate(apart) < 1
+    page.evaluate("Plotly.relayout('map', {'xaxis.range': [-0.3, 0.1], 'yaxis.range': [0, 0.4]})")
+    page.wait_for_function(f"({apart})() < 1")
+    page.set_viewport_size({"width": 700, "height": 620})
+    page.wait_for_function(f"({apart})() < 1")
+    assert page.complaints == []
+    page.close()

@@ -1,18 +1,21 @@
 """``vicinal map``: the index as a city, in a page of HTML."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vicinal.cli.files import check_output
+from vicinal.cli.labels import read_labels
 from vicinal.cli.options import Force, IndexFile, Json, Mmap, Neighbours, QueryColumn
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import waiting
+from vicinal.errors import InvalidInputError
 
 EXAMPLES = """\b
 Examples:
   vicinal map vectors.vicinal -o city.html
+  vicinal map vectors.vicinal -o city.html --labels shops.jsonl --color kind
   vicinal map vectors.vicinal queries.npy -o city.html -k 10 --ef-search 20 --first 5
 """
 
@@ -26,6 +29,28 @@ def map_(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="PAGE", help="The page to write.")
     ] = Path("map.html"),
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the vectors are, shown on hover: .jsonl, .csv or .parquet with a row each, "
+            "or .npy with a value each.",
+        ),
+    ] = None,
+    id_field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="The field of the labels that has the vector's id; without, they are in the "
+            "order of the index.",
+        ),
+    ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD", help="The field to colour by; of a .npy file it is called label."
+        ),
+    ] = None,
     k: Neighbours = 10,
     ef_search: Annotated[
         int, typer.Option(min=1, metavar="N", help="Candidates kept during a walk.")
@@ -53,6 +78,11 @@ def map_(
     from vicinal.datasets import open_vectors
 
     check_output(output, force)
+    known: dict[str, Any] = {}
+    if labels is not None:
+        known = read_labels(labels, id_field, color)
+    elif color is not None or id_field is not None:
+        raise InvalidInputError("--color and --id-field are about fields of --labels; give a file")
     opened = Index.open(index, mmap=mmap)
     asked = None
     if queries is not None:
@@ -67,6 +97,7 @@ def map_(
             layout=layout,
             seed=seed,
             title=f"A map of {index.name}",
+            **known,
         )
     facts = {
         "command": "map",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import threading
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +12,14 @@ import numpy as np
 
 from vicinal import checks
 from vicinal.arrays import query_rows
-from vicinal.errors import FileMissingError, InvalidInputError, MissingExtraError, StorageError
+from vicinal.errors import InvalidInputError, MissingExtraError
 from vicinal.map.place import LAYOUTS
 from vicinal.map.scene import Wish, scene
+from vicinal.outputs import atomic, target
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import ArrayLike
 
     from vicinal.idset import IdSet
@@ -60,16 +60,8 @@ class CityMap:
         StorageError
             The system could not write it.
         """
-        target = page_path(path)
-        part = target.with_name(f".map.{os.getpid()}.{threading.get_ident()}")
-        try:
+        with atomic(target(path)) as part:
             part.write_text(self.html, encoding="utf-8")
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StorageError(
-                f"{target}: can't be written: {error.strerror or error}", error.errno, str(target)
-            ) from error
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html)
@@ -77,17 +69,6 @@ class CityMap:
 
     def __repr__(self) -> str:
         return f"CityMap({self.shown:,} of {self.count:,} vectors, placed by {self.layout})"
-
-
-def page_path(path: str | os.PathLike[str]) -> Path:
-    """Where a page is to be written, if its folder is there."""
-    target = Path(checks.path(path))
-    # Of names that no system takes, os.path says that there is nothing, and pathlib raises.
-    if os.path.isdir(target):  # noqa: PTH112
-        raise InvalidInputError(f"{target}: is a folder; name a file")
-    if not os.path.isdir(target.parent):  # noqa: PTH112
-        raise FileMissingError(f"{target.parent}: no such folder; make it first")
-    return target
 
 
 def draw(
@@ -124,7 +105,7 @@ def draw(
     except ImportError as error:
         raise MissingExtraError("the map needs plotly: pip install 'vicinal[plot]'") from error
     if path is not None:
-        page_path(path)  # before the work begins
+        target(path)  # before the work begins
     wish = Wish(
         _queries(index, queries),
         checks.integer("k", k, 1, checks.MAX_K),
