@@ -154,6 +154,36 @@ class Machine(RuleBasedStateMachine):
             hits = docs.search(query, k=k, filter=condition, ef_search=100)
             assert np.allclose(hits.distances, measured[:k], rtol=1e-4, atol=1e-4)
             assert all(hit.payload == self.held[hit.id][0] for hit in hits)
+            assert hits.recall_estimate is None or hits.recall_estimate.exact
+        # Between two distances, so that rounding can't decide.
+        for place in {0, len(measured) // 2, len(measured)}:
+            ends = [-1e6 if self.metric == "ip" else 0.0, *measured, 1e6]
+            radius = (ends[place] + ends[place + 1]) / 2
+            within = [far for far in measured if far <= radius]
+            for limit in (None, 2):
+                hits = docs.search_radius(query, radius, limit=limit, filter=condition)
+                assert np.allclose(hits.distances, within[:limit], rtol=1e-4, atol=1e-4)
+                assert hits.recall_estimate.exact
+        chosen = docs.search(query, k=3, filter=condition, mmr=0.4, ef_search=100)
+        assert np.allclose(
+            chosen.distances, self.varied(query, matches, 3, 0.4), rtol=1e-4, atol=1e-4
+        )
+
+    def varied(
+        self, query: np.ndarray, matches: dict[Any, np.ndarray], k: int, share: float
+    ) -> list[float]:
+        """The distances of k answers chosen by maximal marginal relevance."""
+        left = sorted(matches.values(), key=lambda row: self.distance(query, row))[: 4 * k]
+        chosen: list[np.ndarray] = []
+
+        def worth(row: np.ndarray) -> float:
+            near = min(self.distance(row.astype(float), other) for other in chosen)
+            return (1 - share) * self.distance(query, row) - share * near
+
+        while left and len(chosen) < k:
+            best = min(range(len(left)), key=lambda i: worth(left[i])) if chosen else 0
+            chosen.append(left.pop(best))
+        return [self.distance(query, row) for row in chosen]
 
     def distance(self, query: np.ndarray, row: np.ndarray) -> float:
         if self.metric == "l2":

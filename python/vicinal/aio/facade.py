@@ -124,6 +124,7 @@ class AsyncCollection(Facade):
     export = awaited_as(AsyncBatches, Collection.export)
     count = awaited(Collection.count)
     search = awaited(Collection.search)
+    search_radius = awaited(Collection.search_radius)
     text = awaited(Collection.text)
     hybrid = awaited(Collection.hybrid)
     highlight = awaited(Collection.highlight)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from vicinal import checks
+from vicinal import checks, diverse
 from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import Hit, Hits
 from vicinal.collection.effort import Effort
+from vicinal.collection.knobs import knobs
 from vicinal.collection.measured import measured
-from vicinal.collection.nearest import Knobs
 from vicinal.collection.shelf import by_distance, by_score
+from vicinal.collection.varied import varied
+from vicinal.collection.within import within
 from vicinal.errors import CorruptionError, InvalidInputError
 from vicinal.filters.paths import MISSING, lookup, parse_path
 from vicinal.records.rows import to_keys
-from vicinal.tune import target_recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from vicinal.collection.declared import Declared
+    from vicinal.collection.knobs import Knobs
     from vicinal.collection.nearest import Found
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
@@ -45,6 +48,9 @@ Answer = TypeVar("Answer")
 
 #: What is searched: a view, and the slots that a condition allows if there is one.
 State: TypeAlias = "tuple[View, NDArray[np.int64] | None]"
+
+#: Takes what was found in a view further.
+Then: TypeAlias = "Callable[[View, list[Found]], list[Found]]"
 
 #: Of each way of a fusion at least so many records are ranked.
 DEPTH = 50
@@ -108,12 +114,52 @@ class Ask:
         knobs: Knobs,
         *,
         payloads: bool,
+        mmr: float | None = None,
     ) -> Any:
-        """Hits for a query, or a list of them for several."""
+        """Hits for a query, or a list of them for several; with ``mmr`` that differ."""
+        wide, then = self._varied(space, knobs, mmr)
+
+        def find(connection: apsw.Connection, queries: NDArray[Any]) -> list[Found] | None:
+            return self._nearest(connection, space, queries, condition, wide, then)
+
+        return self._answers(space, vector, find, payloads=payloads)
+
+    def by_radius(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        radius: float,
+        limit: int | None,
+        condition: Expr | None,
+        threads: int,
+        *,
+        payloads: bool,
+    ) -> Any:
+        """As `by_vector`: all within a distance."""
+        if math.isnan(radius) or (radius < 0.0 and space.spec.metric != "ip"):
+            raise InvalidInputError(f"the radius must be a distance, 0 or more, not {radius:g}")
+
+        def find(connection: apsw.Connection, queries: NDArray[Any]) -> list[Found] | None:
+            def near(view: View, allowed: NDArray[np.int64] | None) -> list[Found]:
+                return within(view, space.spec, queries, radius, limit, threads, allowed)
+
+            return self._looked(connection, space, condition, near)
+
+        return self._answers(space, vector, find, payloads=payloads)
+
+    def _answers(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        find: Callable[[apsw.Connection, NDArray[Any]], list[Found] | None],
+        *,
+        payloads: bool,
+    ) -> Any:
+        """Hits of what is found for a query, or a list of them for several."""
         queries = query_rows(vector, space.spec.dim, space.spec.dtype)
 
         def ask(connection: apsw.Connection) -> list[Hits] | None:
-            found = self._nearest(connection, space, np.atleast_2d(queries), condition, knobs)
+            found = find(connection, np.atleast_2d(queries))
             if found is None:
                 return None
             return [
@@ -128,6 +174,18 @@ class Ask:
 
         hits = self.answered(ask)
         return hits[0] if queries.ndim == 1 else hits
+
+    @staticmethod
+    def _varied(space: Space, knobs: Knobs, mmr: float | None) -> tuple[Knobs, Then | None]:
+        """Knobs that find more than are wanted, and how to choose among them."""
+        if mmr is None:
+            return knobs, None
+        share = diverse.mmr_share(mmr)
+
+        def choose(view: View, found: list[Found]) -> list[Found]:
+            return varied(view, space.spec, found, knobs.k, share)
+
+        return replace(knobs, k=diverse.pool(knobs.k, checks.MAX_K)), choose
 
     def by_group(
         self,
@@ -222,6 +280,7 @@ class Ask:
         k: int,
         condition: Expr | None,
         ef_search: int,
+        mmr: float | None,
     ) -> Hits:
         """Hits near the mean of some and away from that of others."""
         if space.spec.dtype == "bits":
@@ -231,20 +290,26 @@ class Ask:
         likes, dislikes = to_keys(positive), to_keys(negative)
         if not likes:
             raise InvalidInputError("recommend: give at least one positive id")
-        known = knobs(k, ef_search)
-        wide = knobs(known.k + len(likes) + len(dislikes), ef_search)
+        wide, then = self._varied(space, knobs(k, ef_search), mmr)
+        wide = replace(wide, k=wide.k + len(likes) + len(dislikes))
 
         def ask(connection: apsw.Connection) -> Hits | None:
             query = self._shelf.matrix(connection, likes, space.name).mean(axis=0)
             if dislikes:
                 query += query - self._shelf.matrix(connection, dislikes, space.name).mean(axis=0)
             rows = query_rows(accept.rounded(query, space.spec), space.spec.dim, space.spec.dtype)
-            found = self._nearest(connection, space, rows[None], condition, wide)
+            given = np.array(self._table.slots_of(connection, [*likes, *dislikes]), np.int64)
+
+            def others(view: View, found: list[Found]) -> list[Found]:
+                left = [one.only(~np.isin(one.slots, given)) for one in found]
+                return left if then is None else then(view, left)
+
+            found = self._nearest(connection, space, rows[None], condition, wide, others)
             if found is None:
                 return None
-            given = set(self._table.slots_of(connection, [*likes, *dislikes]))
-            near = [hit for hit in by_distance(found[0], space.spec.metric) if hit[0] not in given]
-            return self._shelf.hits(connection, near[: known.k])
+            [one] = found
+            near = by_distance(one, space.spec.metric)[:k]
+            return self._shelf.hits(connection, near, estimate=one.estimate)
 
         return self.answered(ask)
 
@@ -291,17 +356,32 @@ class Ask:
         queries: Any,
         condition: Expr | None,
         knobs: Knobs,
+        then: Then | None = None,
     ) -> list[Found] | None:
         """The slots and distances for each query, None where a new look is needed."""
+        effort = self.efforts[space.name]
+
+        def near(view: View, allowed: NDArray[np.int64] | None) -> list[Found]:
+            found = effort.nearest(connection, view, queries, knobs, condition, allowed)
+            return found if then is None else then(view, found)
+
+        return self._looked(connection, space, condition, near)
+
+    def _looked(
+        self,
+        connection: apsw.Connection,
+        space: Space,
+        condition: Expr | None,
+        look: Callable[[View, NDArray[np.int64] | None], list[Found]],
+    ) -> list[Found] | None:
+        """Look at a view; None where a new look is needed."""
         with self.state(connection, space, condition) as state:
             if state is None:
                 return None
-            view, allowed = state
-            effort = self.efforts[space.name]
             try:
-                return effort.nearest(connection, view, queries, knobs, condition, allowed)
+                return look(*state)
             except CorruptionError:
-                space.distrust(view)
+                space.distrust(state[0])
                 return None
 
     @contextlib.contextmanager
@@ -323,27 +403,3 @@ class Ask:
                 yield view, None
             else:
                 yield view, self._declared.slots(connection, condition, private=private)
-
-
-def knobs(
-    k: int,
-    ef_search: int,
-    *,
-    target: float | None = None,
-    exact: bool = False,
-    plan: str = "auto",
-    threads: int = 0,
-) -> Knobs:
-    """The knobs of a search, checked."""
-    plan = checks.choice("plan", plan, ("auto", "graph", "scan"))
-    if checks.flag("exact", exact):
-        if plan == "graph":
-            raise InvalidInputError('plan="graph" is not exact; leave one of the two out')
-        plan = "scan"
-    return Knobs(
-        k=checks.integer("k", k, 1, checks.MAX_K),
-        ef_search=checks.integer("ef_search", ef_search, 1, checks.MAX_EF),
-        plan=plan,
-        threads=checks.threads(threads),
-        target=None if target is None else target_recall(target),
-    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
 from vicinal.collection.answers import CollectionStats, GraphStats
-from vicinal.collection.ask import DEPTH, knobs
+from vicinal.collection.ask import DEPTH
+from vicinal.collection.knobs import knobs
 from vicinal.collection.looking import Looking
 from vicinal.errors import InvalidInputError, ReadOnlyError
 
@@ -41,6 +42,7 @@ class Collection(Looking):
         *,
         filter: Any = None,
         group_by: str | None = None,
+        mmr: float | None = None,
         using: str | None = None,
         ef_search: int = 64,
         target_recall: float | None = None,
@@ -65,6 +67,9 @@ class Collection(Looking):
         group_by : str, optional
             A field of payloads, as dicts of filters name it: of the records with the same value
             only the nearest is given, and none without the field.
+        mmr : float, optional
+            From 0, the nearest, to 1, the most diverse: the k are chosen from the 4k nearest, as
+            `Index.search` does it, and come in the order of the choice.
         using : str, optional
             The name of the vectors, where a collection has several.
         ef_search : int
@@ -100,8 +105,55 @@ class Collection(Looking):
         how = knobs(k, ef_search, target=target_recall, exact=exact, plan=plan, threads=threads)
         shown = checks.flag("payloads", payloads)
         if group_by is None:
-            return self._ask.by_vector(space, vector, condition, how, payloads=shown)
+            return self._ask.by_vector(space, vector, condition, how, payloads=shown, mmr=mmr)
+        if mmr is not None:
+            raise InvalidInputError("mmr and group_by don't go together; leave one of the two out")
         return self._ask.by_group(space, vector, group_by, condition, how, payloads=shown)
+
+    @telemetry.traced(telemetry.rows)
+    def search_radius(
+        self,
+        vector: ArrayLike | str,
+        r: float,
+        *,
+        limit: int | None = None,
+        filter: Any = None,
+        using: str | None = None,
+        payloads: bool = True,
+        threads: int = 0,
+    ) -> Any:
+        """Find all records within a distance.
+
+        Every vector that may be found is compared, so that none is missed.
+
+        Parameters
+        ----------
+        vector : array-like, shape (dim,) or (n, dim)
+            As in `search`.
+        r : float
+            The greatest distance that is still within, in the metric's unit. Only under "ip", whose
+            distances are negative, may it be.
+        limit : int, optional
+            At most so many, the nearest.
+        filter, using, payloads, threads
+            As in `search`.
+
+        Returns
+        -------
+        Hits, or list of Hits
+            One for each query, the nearest first.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As `search`; a radius that is negative or no number.
+        """
+        radius = checks.number("r", r)
+        most = None if limit is None else checks.integer("limit", limit, 1, checks.MAX_K)
+        vector = self._embedding.queries(vector)
+        space, condition = self._ask.space(using), self._parsed(filter)
+        shown, threads = checks.flag("payloads", payloads), checks.threads(threads)
+        return self._ask.by_radius(space, vector, radius, most, condition, threads, payloads=shown)
 
     @telemetry.traced(telemetry.rows)
     def text(
@@ -242,6 +294,7 @@ class Collection(Looking):
         k: int = 10,
         *,
         filter: Any = None,
+        mmr: float | None = None,
         using: str | None = None,
         ef_search: int = 64,
     ) -> Hits:
@@ -254,7 +307,7 @@ class Collection(Looking):
         ----------
         positive, negative : sequence of str, int or UUID
             Ids; at least one is positive.
-        k, filter, using, ef_search
+        k, filter, mmr, using, ef_search
             As in `search`.
 
         Raises
@@ -265,7 +318,8 @@ class Collection(Looking):
             No positive id, or vectors of bits, which have no mean.
         """
         space = self._ask.space(using)
-        return self._ask.like(space, positive, negative, k, self._parsed(filter), ef_search)
+        condition = self._parsed(filter)
+        return self._ask.like(space, positive, negative, k, condition, ef_search, mmr)
 
     @telemetry.traced()
     def measure_recall(

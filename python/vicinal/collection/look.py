@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from vicinal.collection.ask import Ask, State
-    from vicinal.collection.nearest import Knobs
+    from vicinal.collection.knobs import Knobs
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
     from vicinal.filters import Expr

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
-from vicinal.collection.ask import knobs
 from vicinal.collection.contents import Contents
+from vicinal.collection.knobs import knobs
 from vicinal.collection.look import Look
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ import numpy as np
 
 from vicinal.arrays import query_rows
 from vicinal.collection.face import Face
-from vicinal.collection.nearest import nearest
+from vicinal.collection.nearest import as_result, nearest
 from vicinal.errors import InvalidInputError
 from vicinal.recall import measure
-from vicinal.result import SearchResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vicinal.collection.nearest import Knobs
+    from vicinal.collection.knobs import Knobs
     from vicinal.collection.view import View
     from vicinal.recall import RecallReport
     from vicinal.records.catalog import VectorSpec
+    from vicinal.result import SearchResult
 
 
 class Measured(Face):
@@ -66,14 +66,13 @@ class Measured(Face):
         asked = k if self._own is None else k + 1
         way = "scan" if plan == "scan" else self._knobs.plan
         knobs = replace(self._knobs, k=asked, ef_search=ef_search, threads=threads, plan=way)
-        ids = np.full((len(Q), k), -1, np.int64)
-        distances = np.full((len(Q), k), np.inf, np.float32)
         found = nearest(self._view, self._spec, Q, knobs, self._allowed)
-        for row, (slots, far, _) in enumerate(found):
-            others = slice(None) if self._own is None else slots != self._own[row]
-            chosen = slots[others][:k]
-            ids[row, : len(chosen)], distances[row, : len(chosen)] = chosen, far[others][:k]
-        return SearchResult((ids, distances, (ids >= 0).sum(axis=1), None), self.metric)
+        if self._own is not None:
+            found = [
+                one.only(np.flatnonzero(one.slots != own)[:k])
+                for one, own in zip(found, self._own[: len(Q)], strict=True)
+            ]
+        return as_result(found, k, self.metric)
 
 
 def measured(

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vicinal._native import knn
 from vicinal.recall import EXACT
+from vicinal.result import SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from vicinal.collection.knobs import Knobs
     from vicinal.collection.view import View
     from vicinal.recall import RecallEstimate
     from vicinal.records.catalog import VectorSpec
-    from vicinal.result import SearchResult
 
 
 class Found(NamedTuple):
@@ -38,16 +38,9 @@ class Found(NamedTuple):
     distances: NDArray[np.float32]
     estimate: RecallEstimate | None
 
-
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """What a search is asked for, as in `Index.search`; with a target its effort is found out."""
-
-    k: int
-    ef_search: int
-    plan: str
-    threads: int
-    target: float | None = None
+    def only(self, places: NDArray[Any]) -> Found:
+        """Some of it: a mask, or places in a new order."""
+        return self._replace(slots=self.slots[places], distances=self.distances[places])
 
 
 def nearest(
@@ -78,7 +71,7 @@ def nearest(
         One for each query, of at most k.
     """
     k, threads = knobs.k, knobs.threads
-    parts = [_in_rows(view, spec, queries, k, threads, allowed)]
+    parts = [in_rows(view, spec, queries, k, threads, allowed)]
     if view.index is not None:
         search = view.index.search if search is None else search
         inside = None if allowed is None else allowed[allowed <= view.covered]
@@ -88,10 +81,20 @@ def nearest(
             else _among(queries, knobs, inside, search)
         )
         parts.append(look)
-    return [_merged([part[query] for part in parts], k) for query in range(len(queries))]
+    return [merged([part[query] for part in parts], k) for query in range(len(queries))]
 
 
-def _merged(parts: list[Found], k: int) -> Found:
+def as_result(found: list[Found], k: int, metric: str) -> SearchResult:
+    """Answers as `Index.search` gives them for several queries; their ids are slots."""
+    ids = np.full((len(found), k), -1, np.int64)
+    distances = np.full((len(found), k), np.inf, np.float32)
+    for row, one in enumerate(found):
+        ids[row, : len(one.slots)], distances[row, : len(one.slots)] = one.slots, one.distances
+    return SearchResult((ids, distances, (ids >= 0).sum(axis=1), None), metric)
+
+
+def merged(parts: list[Found], k: int | None) -> Found:
+    """The k nearest of several answers to one query, or all of them."""
     slots = np.concatenate([part.slots for part in parts])
     distances = np.concatenate([part.distances for part in parts])
     order = np.lexsort((slots, distances))[:k]
@@ -99,7 +102,7 @@ def _merged(parts: list[Found], k: int) -> Found:
     return Found(slots[order], distances[order], EXACT if exact else None)
 
 
-def _in_rows(
+def in_rows(
     view: View,
     spec: VectorSpec,
     queries: NDArray[Any],
@@ -115,10 +118,7 @@ def _in_rows(
     if not view.lost:
         return found
     good = [view.alive(one.slots) for one in found]
-    return [
-        Found(one.slots[keep][:k], one.distances[keep][:k], EXACT)
-        for one, keep in zip(found, good, strict=True)
-    ]
+    return [one.only(np.flatnonzero(keep)[:k]) for one, keep in zip(found, good, strict=True)]
 
 
 def _compared(
@@ -175,10 +175,10 @@ def _in_graph(
             counters=True,
             threads=knobs.threads,
         )
-        found = []
-        for slots, distances, estimate in _listed(result):
-            good = (slots <= view.covered) & view.alive(slots)
-            found.append(Found(slots[good][:k], distances[good][:k], estimate))
+        found = [
+            one.only(np.flatnonzero((one.slots <= view.covered) & view.alive(one.slots))[:k])
+            for one in _listed(result)
+        ]
         if ask >= len(index) or all(len(one.slots) == k for one in found):
             return found
         ask = min(len(index), 2 * ask)

@@ -9,7 +9,8 @@ import numpy as np
 
 from vicinal.arrays import query_rows
 from vicinal.collection.face import Face
-from vicinal.collection.nearest import Knobs, nearest
+from vicinal.collection.knobs import Knobs
+from vicinal.collection.nearest import as_result, nearest
 from vicinal.errors import NotFoundError
 from vicinal.explain import Explanation
 from vicinal.graph import Graph
@@ -182,11 +183,8 @@ class Watched(Face):
         return slots[self._view.alive(slots)]
 
     def _answer(self, found: list[Found], k: int, *, one: bool) -> SearchResult:
-        ids = np.full((len(found), k), -1, np.int64)
-        distances = np.full((len(found), k), np.inf, np.float32)
-        for row, (slots, far, _) in enumerate(found):
-            ids[row, : len(slots)], distances[row, : len(slots)] = slots, far
-        counts = (ids >= 0).sum(axis=1)
+        result = as_result(found, k, self.metric)
         if one:
-            return SearchResult((ids[0], distances[0], int(counts[0]), None), self.metric)
-        return SearchResult((ids, distances, counts, None), self.metric)
+            result.ids, result.distances = result.ids[0], result.distances[0]
+            result.counts = len(found[0].slots)
+        return result

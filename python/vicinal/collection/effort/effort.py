@@ -16,7 +16,8 @@ import numpy as np
 from vicinal.collection.effort import asked, ladder
 from vicinal.collection.effort.asked import Asked
 from vicinal.collection.effort.curve import Curve, Mark, Rung
-from vicinal.collection.nearest import Knobs, nearest
+from vicinal.collection.knobs import Knobs
+from vicinal.collection.nearest import nearest
 from vicinal.errors import VicinalError
 from vicinal.filters.paths import path_text
 from vicinal.filters.tree import leaves

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vicinal.collection.effort.effort import Look
-    from vicinal.collection.nearest import Found, Knobs
+    from vicinal.collection.knobs import Knobs
+    from vicinal.collection.nearest import Found
     from vicinal.records.catalog import VectorSpec
 
 #: Each rung asks so many times the effort of the one below.
