@@ -161,8 +161,9 @@ cli-reference: $(STAMPS)/dev  ## rewrite docs/reference/cli.md from the commands
 	$(BIN)/python docs/cli_reference.py
 
 .PHONY: golden
-golden:  ## the golden snapshots of the present format that are not there yet
+golden: $(STAMPS)/dev  ## the golden snapshots and databases of the present formats that are not there yet
 	cargo run $(LOCKED) --quiet --package vicinal-core --example golden
+	$(BIN)/python tests/golden_databases.py
 
 .PHONY: wheel
 wheel: $(STAMPS)/dev  ## a wheel in dist/, for Python 3.10 and every later one

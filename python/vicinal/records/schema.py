@@ -81,7 +81,7 @@ def check(connection: apsw.Connection, file: str) -> int | None:
         if not 1 <= version <= VERSION:
             raise FormatError(
                 f"{file}: a database of format {version}; this Vicinal reads up to {VERSION}: "
-                "install a newer one"
+                "install a newer one (pip install -U vicinal)"
             )
         return int(version)
     if application or connection.execute("SELECT count(*) FROM sqlite_schema").get:
