@@ -94,7 +94,7 @@ test-isa: $(STAMPS)/dev  ## all tests under each instruction set this machine ha
 	    VICINAL_ISA=$$isa $(BIN)/pytest $(PYTEST_ARGS); done
 
 .PHONY: soak
-soak: $(STAMPS)/dev  ## the property tests at length: thousands of cases each
+soak: $(STAMPS)/dev  ## the long tests: thousands of cases each, kills by the hundred, ten minutes of mixed load
 	PROPTEST_CASES=20000 cargo test $(LOCKED) --release --workspace --exclude vicinal-python
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --timeout 3600 $(PYTEST_ARGS)
 

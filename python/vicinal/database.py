@@ -252,6 +252,7 @@ class Database:
         if self._builder is not None and not self._store.in_transaction:
             numbers = entry.vectors.values()
             self._builder.forget(numbers, [named[v] for v in numbers if v in named])
+            self._store.release_memory()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Database]:

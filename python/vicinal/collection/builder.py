@@ -156,11 +156,14 @@ class Builder:
                 if self._due:
                     self._work.wait_for(lambda: self._stopping, PAUSE)  # many writes are one reason
                 due, self._due, self._bored = self._due, False, False
-                spaces = list(self._spaces.values()) if due else []
-            for space in spaces:
-                self._look_after(space)
-            for space in list(self._spaces.values()):
-                self._rest(space)
+            self._look_after_all(due=due)
+
+    def _look_after_all(self, *, due: bool) -> None:
+        # In a frame of its own, which does not keep what was dropped until the next time.
+        for space in list(self._spaces.values()) if due else ():
+            self._look_after(space)
+        for space in list(self._spaces.values()):
+            self._rest(space)
 
     def _rest(self, space: Space) -> None:
         work = self._idle.get(space.number)

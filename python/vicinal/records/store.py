@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from vicinal.errors import ClosedError, PoisonedError, ReadOnlyError, StorageError
-from vicinal.records import connect, forks, stops
+from vicinal.records import connect, forks, memory, stops
 from vicinal.records.failures import failure, poisons
 from vicinal.records.lock import WriterLock
 
@@ -269,6 +269,17 @@ class Store:
             log.warning("%s: no room to copy the log into the file; it grows", self.file)
         except apsw.Error as error:  # an fsync is never repeated
             self._poisoned_by(error)
+
+    def release_memory(self) -> None:
+        """Give back to the system what is not needed of the memory that this process holds."""
+        with self._turn:
+            self._check()
+            assert self._writer is not None, "it has written"
+            self._writer.execute("PRAGMA shrink_memory")
+        with contextlib.suppress(IndexError):
+            while True:  # what readers keep goes with them; others come when they are wanted
+                self._spare.pop().close()
+        memory.give_back()
 
     def copy_to(self, file: Path) -> None:
         """Write the present state to a new file of SQLite, which is not synced yet."""
