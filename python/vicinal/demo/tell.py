@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vicinal.datasets.coffee import TASTES
-from vicinal.demo.draw import ratio
+from vicinal.demo.draw import WALKED, ratio
 from vicinal.growth import seconds
 
 if TYPE_CHECKING:
@@ -134,7 +134,11 @@ class Teller:
             self.chapter("The plot", " and ".join(plots))
         for file in figures["files"]:
             if file.endswith("map.html"):
-                self.chapter("The map, with the way you were told", file)
+                self.chapter("The map, with a way to your wish", file)
+                self.out.print(
+                    f"The way is one that looks less far around (ef_search {WALKED}), so that an "
+                    "eye can follow it; what it misses is marked in red, with the reason."
+                )
         self.chapter(
             "The same on vectors of your own",
             "One vector a row, in a .npy file or another of the usual kinds. On the city's:\n",
