@@ -238,8 +238,8 @@ def test_the_two_plots_lie_on_each_other(browser: Any, tmp_path: Path) -> None:
       const at = (id) => { const { xaxis, yaxis } = document.getElementById(id)._fullLayout;
         const pixel = (axis) => [0.3, -0.2].map((v) => axis._offset + axis.d2p(v));
         return [xaxis, yaxis].flatMap(pixel); };
-      const [map, way] = [at('map'), at('way')];
-      return Math.max(...map.map((v, i) => Math.abs(v - way[i])));
+      const [map, ...others] = ['map', 'streets', 'way'].map(at);
+      return Math.max(...others.flatMap((other) => map.map((v, i) => Math.abs(v - other[i]))));
     }"""
     assert page.evaluate(apart) < 1
     page.evaluate("Plotly.relayout('map', {'xaxis.range': [-0.3, 0.1], 'yaxis.range': [0, 0.4]})")

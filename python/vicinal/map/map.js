@@ -2,9 +2,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
-  // Two plots on each other: the city, whose many points are drawn anew only when they must be, and what is
-  // told of a query.
-  const node = $("map"), way = $("way");
+  // Three plots on each other: streets, which change with the zoom; the many points, which never do; and what is
+  // told of a query. Plotly reads a plot anew whenever one of its traces changes.
+  const ground = $("streets"), node = $("map"), way = $("way");
 
   // Okabe and Ito's palette, which the colour-blind tell apart too.
   const KINDS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999"];
@@ -55,14 +55,10 @@
 
   const none = { x: [], y: [] };
   const quiet = { hoverinfo: "skip", showlegend: false };
-  const traces = [
+  const streets = [
     { type: "scattergl", mode: "lines", ...none, ...quiet, opacity: 0.5, line: { width: 1, color: style("--street") } },
-    ...points(),
-    { ...base, ...none, ...quiet, marker: { size: size + 2, color: "rgba(0,0,0,0)", line: { width: 1, color: style("--faint") } } },
-    // Drawn by the plot above, which the mouse passes through; here it is what the mouse finds.
-    { ...base, ...none, showlegend: false, marker: { size: 12, color: "rgba(0,0,0,0)" } },
+    { ...base, ...none, ...quiet, marker: { size: size + 2, color: "rgba(0,0,0,0)", line: { width: 1.5, color: style("--faint") } } },
   ];
-  const LINES = 0, NODES = traces.length - 2, MISSES = traces.length - 1;
 
   const mark = { type: "scatter", mode: "markers", ...none, ...quiet };
   const told = [
@@ -82,19 +78,19 @@
   const layout = {
     margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: "pan", hovermode: "closest", uirevision: "map",
     paper_bgcolor: style("--land"), plot_bgcolor: style("--land"), font: { color: style("--ink") },
-    xaxis: { ...axis, range: whole }, yaxis: { ...axis, range: whole, scaleanchor: "x" },
+    xaxis: { ...axis, range: [...whole] }, yaxis: { ...axis, range: [...whole], scaleanchor: "x" },
     legend: { x: 0.01, y: 0.99, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant" },
   };
-  const above = {
-    ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
-    // The size is that of the city, whose axes keep each other's scale; these follow them.
-    xaxis: { ...axis, range: whole, fixedrange: true }, yaxis: { ...axis, range: whole, fixedrange: true },
-  };
+  const clear = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" };
+  // The city's axes keep each other's scale; those of the others follow them.
+  const fixed = () => ({ ...axis, range: [...whole], fixedrange: true }); // Plotly writes into what it is given
+  const follows = () => ({ ...layout, showlegend: false, xaxis: fixed(), yaxis: fixed() });
 
-  /** Lays the upper plot over the lower one, wherever that was moved to. */
+  /** Lays the plots on each other, wherever the city was moved to. */
   function align() {
     const { xaxis, yaxis } = node._fullLayout;
-    return Plotly.relayout(way, { "xaxis.range": [...xaxis.range], "yaxis.range": [...yaxis.range] });
+    const ranges = () => ({ "xaxis.range": [...xaxis.range], "yaxis.range": [...yaxis.range] });
+    return Promise.all([ground, way].map((plot) => Plotly.relayout(plot, ranges())));
   }
 
   // ---- layers -------------------------------------------------------------------------------
@@ -134,7 +130,7 @@
     }
     const nodes = layer ? Array.from(levels.keys()).filter((i) => levels[i] >= layer) : [];
     const marked = pick(nodes);
-    Plotly.restyle(node, { x: [xs, marked.x], y: [ys, marked.y] }, [LINES, NODES]);
+    Plotly.restyle(ground, { x: [xs, marked.x], y: [ys, marked.y] }, [0, 1]);
     const held = layers[layer].held < layers[layer].links
       ? ` (${number(layers[layer].held)} of the ${number(layers[layer].links)} links between them are in the page)` : "";
     $("drawn").textContent = `Layer ${layer}: ${number(drawn)} of ${number(inView.length)} links in view drawn${held}.` +
@@ -177,7 +173,6 @@
       x: [placed.nearest.x, placed.found.x, placed.missed.x, at[0]],
       y: [placed.nearest.y, placed.found.y, placed.missed.y, at[1]],
     }, [NEAREST, FOUND, MISSED, QUERY]);
-    Plotly.restyle(node, { x: [placed.missed.x], y: [placed.missed.y] }, [MISSES]);
     const items = (list, texts) => {
       $(list).replaceChildren(...texts.map((text) => {
         const item = document.createElement("li");
@@ -251,10 +246,10 @@
 
   function showLabel({ points: [point], event }) {
     const box = $("city").getBoundingClientRect(), label = $("label");
-    const missed = point.curveNumber === MISSES ? query.missed[point.pointNumber] : null;
-    const place = missed ? missed.at : point.customdata;
+    const place = point.customdata, missed = query && query.missed.find((miss) => miss.at === place);
+    const lines = [data.texts && data.texts[place], missed && "Missed " + missed.why];
     $("who").textContent = data.ids[place];
-    $("what").textContent = missed ? "Missed " + missed.why : (data.texts && data.texts[place]) || "";
+    $("what").textContent = lines.filter(Boolean).join("\n");
     label.hidden = false;
     const right = event.clientX - box.left, down = event.clientY - box.top;
     label.style.left = Math.max(0, right > box.width / 2 ? right - label.offsetWidth - 12 : right + 12) + "px";
@@ -268,8 +263,12 @@
     (data.layout === "umap" ? "UMAP of the nearest neighbours" : "PCA: what is near may lie apart");
   layerButtons();
   const config = { responsive: true, displaylogo: false, scrollZoom: true, displayModeBar: false };
-  Plotly.newPlot(node, traces, layout, config)
-    .then(() => Plotly.newPlot(way, told, above, { ...config, staticPlot: true }))
+  const still = { ...config, staticPlot: true };
+  Plotly.newPlot(node, points(), { ...layout, ...clear }, config)
+    .then(() => Promise.all([
+      Plotly.newPlot(ground, streets, follows(), still),
+      Plotly.newPlot(way, told, { ...follows(), ...clear }, still),
+    ]))
     .then(align)
     .then(() => {
       let soon = null;
