@@ -221,7 +221,7 @@ class Database:
                 # Another thread may have been quicker.
                 entry = catalog.find(connection, name) or declare.create(connection, name, spec)
         if entry is None:
-            raise NotFoundError(self._missing(name))
+            raise NotFoundError(f"{self._missing(name)} (if_missing='create' makes it)")
         refuse_other_embedder(entry, model)
         declare.refuse_other(entry, asked)
         declare.refuse_other_options(entry, words, kinds)
@@ -343,7 +343,7 @@ class Database:
         names = self.collections()
         near = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
-        return f"{self.path}: no collection {name!r}; {hint} if_missing='create' makes it"
+        return f"{self.path}: no collection {name!r}; {hint}"
 
     def __enter__(self) -> Database:  # noqa: PYI034 - Self is not in 3.10's typing
         return self

@@ -62,7 +62,11 @@ def test_a_copy_that_fails_leaves_nothing(path, db, monkeypatch) -> None:
     with pytest.raises(vicinal.InvalidInputError, match="is there already"):
         db.snapshot(taken)
     with pytest.raises(vicinal.FileMissingError, match="make it first"):
-        db.snapshot(path / "no" / "folder")
+        db.snapshot(path.with_name("no") / "folder")
+    with pytest.raises(vicinal.InvalidInputError, match="within the database itself"):
+        db.snapshot(path / "copy.db")
+    with pytest.raises(vicinal.StorageError, match="can't be made"):
+        db.snapshot(path.with_name("x" * 300))
     with db.transaction(), pytest.raises(vicinal.InvalidInputError, match="not within"):
         db.snapshot(path.with_name("x"))
     with pytest.raises(vicinal.FileMissingError, match="no such database"):
@@ -71,7 +75,7 @@ def test_a_copy_that_fails_leaves_nothing(path, db, monkeypatch) -> None:
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vicinal.records.copies.os.fsync", full)
+    monkeypatch.setattr("vicinal.records.connect.os.fsync", full)
     with pytest.raises(vicinal.StorageError, match="nothing is left") as refused:
         db.snapshot(path.with_name("x"))
     assert refused.value.errno == 28

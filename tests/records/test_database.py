@@ -75,8 +75,21 @@ def test_a_missing_collection_is_named_with_the_nearest(db) -> None:
     db.collection("articles", dim=2, if_missing="create")
     with pytest.raises(vicinal.NotFoundError, match="did you mean 'articles'"):
         db.collection("article")
-    with pytest.raises(vicinal.NotFoundError):
+    with pytest.raises(vicinal.NotFoundError, match=r"did you mean 'articles'\?$"):
         db.drop("article")
+
+
+def test_what_a_newer_vicinal_declared_is_told(path) -> None:
+    with vicinal.open(path) as db:
+        db.collection("docs", dim=2, if_missing="create")
+    with sqlite3.connect(path / "records.sqlite") as shell:
+        shell.execute("""UPDATE vectors SET config = json_set(config, '$.kind', 'sparse')""")
+    shell.close()
+    with (
+        vicinal.open(path) as db,
+        pytest.raises(vicinal.FormatError, match=r"'kind', which a newer"),
+    ):
+        db.collection("docs")
 
 
 def test_a_dropped_collection_is_gone(db) -> None:
@@ -171,6 +184,8 @@ def test_what_is_no_database_is_left_as_it_is(tmp_path) -> None:
         vicinal.open(tmp_path / "none", mode="r")
     with pytest.raises(vicinal.FileMissingError, match="make it first"):
         vicinal.open(tmp_path / "no" / "folder")
+    with pytest.raises(vicinal.StorageError, match="can't be looked at"):
+        vicinal.open(tmp_path / ("x" * 300))
     with pytest.raises(vicinal.InvalidInputError, match="unknown mode"):
         vicinal.open(tmp_path / "a", mode="rw")
 
@@ -180,7 +195,10 @@ def test_what_is_no_database_is_left_as_it_is(tmp_path) -> None:
     [
         (b"hello, this is text, and no database" * 200, "not a database of Vicinal"),
         ("CREATE TABLE t(x)", "of SQLite, but not of Vicinal"),
-        ("PRAGMA application_id = 1447251532; PRAGMA user_version = 99", "of format 99"),
+        (
+            "PRAGMA application_id = 1447251532; PRAGMA user_version = 99",
+            r"of format 99; this Vicinal reads up to 1: install a newer one \(pip install -U",
+        ),
     ],
 )
 def test_a_foreign_or_newer_file_is_refused_and_kept(path, harm, message) -> None:

@@ -165,6 +165,7 @@ REFUSED = [
     ({"vectors": [["x"] * 8] * 2}, "must be numbers"),
     ({"payloads": [{}]}, "1 payloads for 2 ids"),
     ({"payloads": {"a": 1}}, r"write \[payload\]"),
+    ({"payloads": 5}, "must be a list of dicts, not 5"),
     ({"payloads": [{}, 5]}, "row 1 must be a dict"),
     ({"payloads": [{}, {"a": float("inf")}]}, "row 1 holds NaN or infinity"),
     ({"payloads": [{}, {"a": "\udfff"}]}, "row 1 holds half of a surrogate"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from vicinal.errors import FormatError
 from vicinal.records import calibrations, manifest, schema
 
 if TYPE_CHECKING:
@@ -89,8 +90,18 @@ def find(connection: apsw.Connection, name: str) -> Entry | None:
     for v, vector, config in connection.execute(
         "SELECT number, name, config FROM vectors WHERE collection = ? ORDER BY number", (number,)
     ):
-        vectors[vector], specs[vector] = v, VectorSpec(**json.loads(config))
+        vectors[vector], specs[vector] = v, _spec(name, json.loads(config))
     return Entry(number, name, CollectionSpec(specs, json.loads(options)), vectors)
+
+
+def _spec(name: str, config: dict[str, Any]) -> VectorSpec:
+    known = {one.name for one in fields(VectorSpec)}
+    if unknown := sorted(config.keys() - known):
+        raise FormatError(
+            f"collection {name!r} has vectors declared with {', '.join(map(repr, unknown))}, which "
+            "a newer Vicinal knows: pip install -U vicinal"
+        )
+    return VectorSpec(**config)
 
 
 def create(connection: apsw.Connection, name: str, spec: CollectionSpec) -> Entry:

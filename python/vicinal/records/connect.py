@@ -12,6 +12,9 @@ from vicinal import checks
 from vicinal.errors import FileMissingError, FormatError, MissingExtraError, StorageError
 from vicinal.records import schema, stops
 
+if sys.platform == "darwin":
+    import fcntl
+
 FILE = "records.sqlite"
 
 #: Since 3.51.3 a reset of the log can't race with a checkpoint (sqlite.org/wal.html); since 3.53
@@ -77,6 +80,19 @@ def folder(path: str | os.PathLike[str], *, create: bool) -> Path:
             f"{'.'.join(map(str, OLDEST_SQLITE))} or newer: pip install -U 'vicinal[db]'"
         )
     name = Path(checks.path(path))
+    try:
+        return _found(name, create=create)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(
+            f"{name}: can't be looked at ({error.strerror}); choose a place that you may read",
+            error.errno,
+            str(name),
+        ) from error
+
+
+def _found(name: Path, *, create: bool) -> Path:
     if name.is_file():
         raise FormatError(f"{name}: a database is a folder, this is a file; give a new name")
     if not name.exists():
@@ -123,6 +139,14 @@ def sync_folder(name: Path) -> None:
         return
     handle = os.open(name, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)
+
+
+def sync(handle: int) -> None:
+    """Make a file durable: on the disk, and not in the disk's own memory, as on macOS by fsync."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(handle)

@@ -33,8 +33,21 @@ def copy(store: Store, path: str | os.PathLike[str], derived: str) -> Path:
         those of the state that is copied; they can be made again.
     """
     target = Path(checks.path(path))
-    if target.exists():
+    try:
+        taken = target.exists()
+    except OSError as error:
+        raise StorageError(
+            f"{target}: can't be made ({error.strerror}); give another name",
+            error.errno,
+            str(target),
+        ) from error
+    if taken:
         raise InvalidInputError(f"{target} is there already; give a new name, or remove it first")
+    if target.absolute().parent.resolve().is_relative_to(store.folder):
+        raise InvalidInputError(
+            f"{target} lies within the database itself, whose folder is its own; give a name "
+            "outside of it"
+        )
     if not target.absolute().parent.is_dir():
         raise FileMissingError(
             f"{target}: the folder {target.parent} does not exist; make it first",
@@ -80,4 +93,4 @@ def _take_along(source: Path, target: Path, file: Path) -> None:
 
 def _sync(file: Path) -> None:
     with file.open("rb+") as handle:
-        os.fsync(handle.fileno())
+        connect.sync(handle.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +15,7 @@ from vicinal import checks
 from vicinal.errors import DuplicateIdError, InvalidInputError, InvalidTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -147,7 +148,7 @@ def to_texts(payloads: Iterable[Any] | None, count: int) -> list[str | None]:
     """Payloads as JSON texts, or a refusal that names the first bad one."""
     if payloads is None:
         return [None] * count
-    if isinstance(payloads, (dict, str, bytes)):
+    if isinstance(payloads, (dict, str, bytes)) or not isinstance(payloads, Iterable):
         raise InvalidTypeError(
             f"payloads must be a list of dicts, not {checks.described(payloads)}; write [payload]"
         )
