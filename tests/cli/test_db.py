@@ -319,6 +319,9 @@ def test_copies_checks_and_figures(full, vicinal):
     graphs = vicinal("db", "stats", "again.db", "--json").json["collections"]["docs"]["graphs"]
     assert (graphs["vector"]["vectors"], graphs["vector"]["rows"]) == (N, 0)
     assert "docs: 120 records" in vicinal("db", "stats", "again.db").out
+    told = vicinal("db", "stats", "again.db", "docs", "--deep").out
+    assert "all of it is in the graph's file" in told
+    assert "records_1" in told
 
 
 def test_verify_names_damage_and_repairs_it(full, vicinal):

@@ -135,6 +135,7 @@ def test_what_is_said_is_what_was_measured(docs, rng) -> None:
     for other in ({"k": 9}, {"filter": f.odd == 1}):
         assert docs.search(queries[0], target_recall=0.5, **other, **GRAPH).recall_estimate.exact
     assert found[0][:3].recall_estimate == said
+    assert docs.stats().graphs["vector"].recall == docs.search(queries[0], **GRAPH).recall_estimate
 
 
 def test_one_filter_tells_of_others_on_the_same_fields(docs, rng) -> None:

@@ -12,6 +12,13 @@ QueryFile = Annotated[
 Neighbours = Annotated[
     int, typer.Option("-k", min=1, metavar="N", help="How many neighbours of each query.")
 ]
+EfSearch = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="Candidates kept during the walk: recall against time."),
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Compare with every vector: the true neighbours.")
+]
 Threads = Annotated[
     int, typer.Option(min=0, metavar="N", help="Threads to use; 0 means all cores.")
 ]

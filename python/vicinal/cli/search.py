@@ -1,5 +1,6 @@
 """``vicinal search``: the nearest neighbours of each query."""
 
+import io
 import json as json_format
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ import typer
 
 from vicinal.cli.files import check_output
 from vicinal.cli.options import (
+    EfSearch,
+    Exact,
     Force,
     IndexFile,
     Json,
@@ -50,15 +53,8 @@ def search(
     index: IndexFile,
     queries: QueryFile,
     k: Neighbours = 10,
-    ef_search: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Candidates kept during the walk: recall against time."
-        ),
-    ] = 64,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Compare with every vector: the true neighbours.")
-    ] = False,
+    ef_search: EfSearch = 64,
+    exact: Exact = False,
     filter_ids: Annotated[
         Path | None,
         typer.Option(
@@ -146,7 +142,7 @@ def _read_filter(path: Path) -> "IdSet":
         raise kind(f"{path}: {error.strerror}", error.errno, str(path)) from error
     try:
         if path.suffix == ".npy":
-            return IdSet(np.load(path, allow_pickle=False))
+            return IdSet(np.load(io.BytesIO(data), allow_pickle=False))
         if path.suffix == ".txt":
             return IdSet([int(line) for line in data.split()])
         return IdSet(data)

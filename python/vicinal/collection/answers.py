@@ -60,11 +60,29 @@ class GraphStats:
         Not in the graph yet, and compared one by one.
     retired : int
         Replaced or deleted, and stepped over until they are taken out of the graph.
+    unsaved : int
+        Records written or retired since the file of the graph was.
+    unsaved_seconds : float or None
+        How old that file is, if it lacks anything; None where there is none.
+    recall : RecallEstimate or None
+        What is known of searches for 10 with ``ef_search=64`` and no filter; see
+        `Hits.recall_estimate`.
+    reachable : float or None
+        The share of the graph's vectors that a walk over all of it arrives at; where `stats` was
+        asked to walk.
+    bytes : dict of str to int
+        Of the rows in memory and of the graph's file, and in the depth of each table and of each
+        part of the graph's memory.
     """
 
     vectors: int
     rows: int
     retired: int
+    unsaved: int = field(default=0, compare=False)
+    unsaved_seconds: float | None = field(default=None, compare=False)
+    recall: RecallEstimate | None = field(default=None, compare=False)
+    reachable: float | None = field(default=None, compare=False)
+    bytes: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +94,13 @@ class CollectionStats:
     records : int
     graphs : dict of str to GraphStats
         By the name of the vectors.
+    bytes : dict of str to int
+        Of the tables of records, ids and text, where `stats` was asked to look at all of it.
     """
 
     records: int
     graphs: dict[str, GraphStats]
+    bytes: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import Hit, Hits
 from vicinal.collection.effort import Effort
+from vicinal.collection.figures import collection_stats, graph_stats
 from vicinal.collection.knobs import knobs
 from vicinal.collection.measured import measured
 from vicinal.collection.shelf import by_distance, by_score
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import apsw
     from numpy.typing import ArrayLike, NDArray
 
+    from vicinal.collection.answers import CollectionStats
     from vicinal.collection.declared import Declared
     from vicinal.collection.knobs import Knobs
     from vicinal.collection.nearest import Found
@@ -312,6 +314,21 @@ class Ask:
             return self._shelf.hits(connection, near, estimate=one.estimate)
 
         return self.answered(ask)
+
+    def stats(self, *, deep: bool) -> CollectionStats:
+        """What a collection is made of."""
+
+        def look(connection: apsw.Connection) -> CollectionStats | None:
+            graphs = {}
+            for name, space in self._spaces.items():
+                with self.state(connection, space, None) as state:
+                    if state is None:
+                        return None
+                    effort = self.efforts[name]
+                    graphs[name] = graph_stats(connection, space, effort, state[0], deep=deep)
+            return collection_stats(connection, self._table, graphs, deep=deep)
+
+        return self.answered(look)
 
     def recall(
         self,

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
-from vicinal.collection.answers import CollectionStats, GraphStats
 from vicinal.collection.ask import DEPTH
 from vicinal.collection.knobs import knobs
 from vicinal.collection.looking import Looking
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from vicinal.collection.answers import Hits
+    from vicinal.collection.answers import CollectionStats, Hits
     from vicinal.recall import RecallReport
     from vicinal.text import Match
 
@@ -389,19 +388,13 @@ class Collection(Looking):
             self._builder.finish(space)
         self._store.shrink()
 
-    def stats(self) -> CollectionStats:
-        """Describe what is held, and how far the graphs are behind it."""
-        private = self._store.in_transaction
-        views = {
-            name: self._ask.answered(partial(space.view, private=private))
-            for name, space in self._spaces.items()
-        }
-        graphs = {
-            name: GraphStats(
-                vectors=0 if view.index is None else len(view.index),
-                rows=len(view.slots) - view.lost,
-                retired=len(view.dead),
-            )
-            for name, view in views.items()
-        }
-        return CollectionStats(self.count(), graphs)
+    def stats(self, *, deep: bool = False) -> CollectionStats:
+        """Describe what is held, and how far the graphs are behind it.
+
+        Parameters
+        ----------
+        deep : bool
+            True also walks each graph, to see that every vector in it is reached, and reads all of
+            the database to tell how many bytes each part takes: seconds for a million records.
+        """
+        return self._ask.stats(deep=checks.flag("deep", deep))

@@ -8,9 +8,10 @@ names no moment, and is text like any other. Digits beyond the microsecond are c
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
 SHAPE = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
@@ -27,18 +28,22 @@ def microseconds(text: str) -> int | None:
         return None
     fraction, sign, hours, minutes = match.group(7, 8, 9, 10)
     try:
-        wall = datetime(*(int(part) for part in match.group(1, 2, 3, 4, 5, 6)))  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
+        wall = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     except ValueError:
         return None
     offset = int(f"{sign}1") * (int(hours) * 3600 + int(minutes) * 60) if sign else 0
-    days = wall.date() - date(1970, 1, 1)
-    seconds = days.days * 86_400 + wall.hour * 3600 + wall.minute * 60 + wall.second
-    return (seconds - offset) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
+    return since_epoch(wall) - offset * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
+
+
+def since_epoch(moment: datetime) -> int:
+    """Return the microseconds from 1970 in UTC to ``moment``."""
+    return (moment - EPOCH) // MICROSECOND
 
 
 def moment(micros: int) -> datetime:
     """Return the moment so many microseconds after 1970 in UTC."""
-    return EPOCH + timedelta(microseconds=micros)
+    return EPOCH + micros * MICROSECOND
 
 
 def iso(moment: datetime) -> str:

@@ -73,8 +73,7 @@ def _object(spelled: Any, depth: int) -> Expr:
         raise InvalidTypeError(f"a filter inside a filter is a dict, not {described(spelled)}")
     if not spelled:
         raise InvalidInputError("a filter inside a filter can't be empty")
-    if depth > MAX_DEPTH:
-        raise InvalidInputError(f"a filter may nest {MAX_DEPTH} levels; this one has more")
+    _refuse_too_deep(depth)
     return And.of(*(_entry(name, value, depth) for name, value in spelled.items()))
 
 
@@ -104,8 +103,7 @@ def _operators(path: Path, spelled: dict[Any, Any], depth: int) -> Expr:
     name = path_text(path)
     if not spelled:
         raise InvalidInputError(f"field {name} is asked nothing: {{}} has no operator")
-    if depth > MAX_DEPTH:
-        raise InvalidInputError(f"a filter may nest {MAX_DEPTH} levels; this one has more")
+    _refuse_too_deep(depth)
     parts = []
     for operator, argument in spelled.items():
         if operator == "$not":
@@ -128,6 +126,12 @@ def _operators(path: Path, spelled: dict[Any, Any], depth: int) -> Expr:
                 f'a field inside an object is written "{name}.{operator}"'
             )
     return And.of(*parts)
+
+
+def _refuse_too_deep(depth: int) -> None:
+    # The tree has bounds of its own; this is for what is read before there is one.
+    if depth > MAX_DEPTH:
+        raise InvalidInputError(f"a filter may nest {MAX_DEPTH} levels; this one has more")
 
 
 def _where(path: Path, operator: str) -> str:

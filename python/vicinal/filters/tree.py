@@ -39,14 +39,11 @@ class Expr(ABC):
         """Whether ``payload`` is among what the filter lets through."""
 
     @abstractmethod
-    def fragment(self) -> Fragment:
-        """Return the filter in SQL, either true or false, and its parameters."""
-
-    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return the filter as `parse` reads it back, in nothing but JSON."""
 
-    def sql(self) -> tuple[str, list[Any]]:
+    @abstractmethod
+    def sql(self) -> Fragment:
         """Return the filter as a condition of SQL.
 
         Returns
@@ -56,7 +53,6 @@ class Expr(ABC):
         params : list
             The values of its question marks, in order.
         """
-        return self.fragment()
 
     def bitmap(self, fields: PayloadIndex, universe: BitMap) -> Selection:
         """Return which slots of ``universe`` the filter selects, as far as declared fields tell.
@@ -111,7 +107,7 @@ class Leaf(Expr):
     def matches(self, payload: dict[str, Any]) -> bool:  # noqa: D102
         return self.condition.holds(lookup(payload, self.path))
 
-    def fragment(self) -> Fragment:  # noqa: D102
+    def sql(self) -> Fragment:  # noqa: D102
         text, params = self.condition.sql(Operand.at(self.path))
         return f"({text} IS TRUE)", params
 
@@ -139,8 +135,8 @@ class _Joined(Expr):
         flat = [inner for part in parts for inner in (part.parts if type(part) is cls else (part,))]
         return flat[0] if len(flat) == 1 else cls(tuple(flat))
 
-    def _fragments(self, connective: str) -> Fragment:
-        return joined([part.fragment() for part in self.parts], connective)
+    def _joined(self, connective: str) -> Fragment:
+        return joined([part.sql() for part in self.parts], connective)
 
     def _shown(self, sign: str) -> str:
         return f" {sign} ".join(f"({part!r})" for part in self.parts)
@@ -153,8 +149,8 @@ class And(_Joined):
     def matches(self, payload: dict[str, Any]) -> bool:  # noqa: D102
         return all(part.matches(payload) for part in self.parts)
 
-    def fragment(self) -> Fragment:  # noqa: D102
-        return self._fragments("AND")
+    def sql(self) -> Fragment:  # noqa: D102
+        return self._joined("AND")
 
     def to_dict(self) -> dict[str, Any]:  # noqa: D102
         return {"$and": [part.to_dict() for part in self.parts]}
@@ -170,8 +166,8 @@ class Or(_Joined):
     def matches(self, payload: dict[str, Any]) -> bool:  # noqa: D102
         return any(part.matches(payload) for part in self.parts)
 
-    def fragment(self) -> Fragment:  # noqa: D102
-        return self._fragments("OR")
+    def sql(self) -> Fragment:  # noqa: D102
+        return self._joined("OR")
 
     def to_dict(self) -> dict[str, Any]:  # noqa: D102
         return {"$or": [part.to_dict() for part in self.parts]}
@@ -194,8 +190,8 @@ class Not(Expr):
     def matches(self, payload: dict[str, Any]) -> bool:  # noqa: D102
         return not self.part.matches(payload)
 
-    def fragment(self) -> Fragment:  # noqa: D102
-        text, params = self.part.fragment()
+    def sql(self) -> Fragment:  # noqa: D102
+        text, params = self.part.sql()
         return f"(NOT {text})", params
 
     def to_dict(self) -> dict[str, Any]:  # noqa: D102

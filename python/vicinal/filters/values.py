@@ -15,7 +15,7 @@ import numpy as np
 
 from vicinal.checks import described
 from vicinal.errors import InvalidInputError, InvalidTypeError
-from vicinal.filters.instants import EPOCH, iso, microseconds, moment, sql_microseconds
+from vicinal.filters.instants import iso, microseconds, moment, since_epoch, sql_microseconds
 from vicinal.filters.paths import encodable
 
 if TYPE_CHECKING:
@@ -127,10 +127,9 @@ def _checked_moment(value: datetime, where: str) -> int:
             "add one, such as tzinfo=timezone.utc"
         )
     try:
-        passed = value.astimezone(timezone.utc) - EPOCH
+        return since_epoch(value.astimezone(timezone.utc))
     except OverflowError as error:
         raise InvalidInputError(f"{where}: {value} is beyond the years 1 to 9999 in UTC") from error
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
 def _wanted(value: Any) -> str:

@@ -17,7 +17,7 @@ from vicinal.cli.db.options import (
     show,
 )
 from vicinal.cli.files import check_output
-from vicinal.cli.options import Force, Json, QueryColumn, QueryFile
+from vicinal.cli.options import EfSearch, Exact, Force, Json, QueryColumn, QueryFile
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
 from vicinal.outputs import atomic
@@ -44,15 +44,8 @@ def search(
         str | None,
         typer.Option(metavar="NAME", help="Which vectors, where the collection has several."),
     ] = None,
-    ef_search: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Candidates kept during the walk: recall against time."
-        ),
-    ] = 64,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Compare with every vector: the true neighbours.")
-    ] = False,
+    ef_search: EfSearch = 64,
+    exact: Exact = False,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -130,11 +130,21 @@ def _text(name: object) -> str | None:
 STATS_EXAMPLES = """\b
 Examples:
   vicinal db stats shop.db
-  vicinal db stats shop.db docs --json
+  vicinal db stats shop.db docs --deep --json
 """
 
 
-def stats(database: DatabaseFolder, collection: MaybeCollection = None, json: Json = False) -> None:
+def stats(
+    database: DatabaseFolder,
+    collection: MaybeCollection = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Walk the graphs, and count the bytes of every part: reads all of it."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Describe collections: their records, and how far their graphs are behind."""
     import vicinal
 
@@ -147,7 +157,7 @@ def stats(database: DatabaseFolder, collection: MaybeCollection = None, json: Js
                     vector: f"{spec.dim} {spec.dtype} {spec.metric}"
                     for vector, spec in docs.spec.vectors.items()
                 },
-                **asdict(docs.stats()),
+                **asdict(docs.stats(deep=deep)),
             }
     facts = {
         "command": "db stats",
@@ -166,6 +176,30 @@ def stats(database: DatabaseFolder, collection: MaybeCollection = None, json: Js
                 f"    {vector} ({found['declared'][vector]}): {graph['vectors']:,} in the graph, "
                 f"{graph['rows']:,} compared one by one, {graph['retired']:,} retired"
             )
+            print(f"      {_saved(graph)}")
+            if (known := graph["recall"]) is not None:
+                print(
+                    f"      recall of 10 by default: {known['value']:.4f} "
+                    f"({known['low']:.4f} to {known['high']:.4f}), "
+                    f"measured on {known['queries']:,} queries"
+                )
+            if graph["reachable"] is not None:
+                print(f"      {graph['reachable']:.2%} of the graph is reached by a walk")
+            _parts(graph["bytes"])
+        _parts(found["bytes"])
+
+
+def _saved(graph: dict[str, Any]) -> str:
+    if not graph["unsaved"]:
+        return "all of it is in the graph's file"
+    age = graph["unsaved_seconds"]
+    since = "no file yet" if age is None else f"the file is {age:,.0f} s old"
+    return f"{graph['unsaved']:,} changes are not in the graph's file; {since}"
+
+
+def _parts(parts: dict[str, int]) -> None:
+    for part, held in parts.items():
+        print(f"      {size(held):>10}  {part}")
 
 
 COMPACT_EXAMPLES = """\b

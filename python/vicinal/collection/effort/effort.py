@@ -193,6 +193,11 @@ class Effort:
             curve = None if known is None else known.believed(now)
         return None if curve is None else curve.estimate(max(ef_search, kind.k))
 
+    def usual(self, connection: apsw.Connection, view: View) -> RecallEstimate | None:
+        """What is known of a search as it is by default, without a filter."""
+        self._load(connection)
+        return self.estimate(Mark.of(view), Kind(10, "", 0), 64)
+
     def _asked(self, kind: Kind) -> Asked:
         found = self._kinds.pop(kind, None) or Asked()
         self._kinds[kind] = found  # at the end

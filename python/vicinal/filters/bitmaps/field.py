@@ -90,7 +90,9 @@ class FieldIndex:
         self._elements.add(*elements)
 
     def discard(self, slots: BitMap) -> None:
-        """Forget slots."""
+        """Forget slots; some of them may not be there."""
+        if self._there.isdisjoint(slots):
+            return
         self._there -= slots
         self._null -= slots
         self._other -= slots

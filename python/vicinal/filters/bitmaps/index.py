@@ -50,7 +50,6 @@ class PayloadIndex:
             checks.choice(f"kind of field {name}", kind, FIELD_KINDS)
             self._fields[path] = FieldIndex(kind)
         self._lock = threading.Lock()
-        self._slots = BitMap()
 
     def update(self, rows: Iterable[tuple[int, Any]]) -> None:
         """Index payloads.
@@ -71,18 +70,14 @@ class PayloadIndex:
     def _take(self, batch: dict[int, Any]) -> None:
         slots = bitmap_of(np.fromiter(batch, np.uint32, len(batch)))
         with self._lock:
-            again = self._slots & slots
-            self._slots |= slots
             for path, field in self._fields.items():
-                if again:
-                    field.discard(again)
+                field.discard(slots)
                 field.add({slot: lookup(payload, path) for slot, payload in batch.items()})
 
     def remove(self, slots: Iterable[int]) -> None:
         """Forget slots; some of them may not be there."""
         gone = slots if isinstance(slots, BitMap) else BitMap(sorted(slots))
         with self._lock:
-            self._slots -= gone
             for field in self._fields.values():
                 field.discard(gone)
 

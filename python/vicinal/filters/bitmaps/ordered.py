@@ -71,14 +71,13 @@ class Ordered:
         if self._kind != "number":
             self._lanes[0].column.add(keys, slots)
             return
-        for lane in range(2):
-            rows = [
-                (key, s)
-                for k, s in zip(keys, slots, strict=True)
-                for n, key in [_lane(k)]
-                if n == lane
-            ]
-            self._lanes[lane].column.add([key for key, _ in rows], [slot for _, slot in rows])
+        rows: tuple[tuple[list[Any], list[int]], ...] = ([], []), ([], [])
+        for number, slot in zip(keys, slots, strict=True):
+            lane, key = _lane(number)
+            rows[lane][0].append(key)
+            rows[lane][1].append(slot)
+        for (column, _), row in zip(self._lanes, rows, strict=True):
+            column.add(*row)
 
     def discard(self, slots: BitMap) -> None:
         """Take all rows of ``slots`` away."""
