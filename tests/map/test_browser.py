@@ -248,3 +248,20 @@ def test_the_two_plots_lie_on_each_other(browser: Any, tmp_path: Path) -> None:
     page.wait_for_function(f"({apart})() < 1")
     assert page.complaints == []
     page.close()
+
+
+def test_pages_with_little_on_them(browser: Any, tmp_path: Path) -> None:
+    """None, one, equal vectors, and a scale without numbers: no complaint, and nothing to see."""
+    for count in (0, 1, 3):
+        ix = vicinal.Index(3)
+        ix.add(np.ones((count, 3), np.float32))
+        path = tmp_path / f"{count}.html"
+        ix.map(path, np.ones((1, 3)), k=2, color=[float("nan")] * count, layout="pca")
+        page = opened_safely(browser, path)
+        page.wait_for_selector("body[data-ready=yes]")
+        assert page.locator("#answer li").count() == min(count, 2)
+        page.click("#play")
+        page.click("#whole")
+        page.wait_for_timeout(300)
+        assert page.complaints == []
+        page.close()

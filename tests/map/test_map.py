@@ -167,6 +167,11 @@ def test_colours_by_field_by_value_and_by_id(rng: np.random.Generator) -> None:
     assert np.bincount(numbers(kinds["of"], np.uint8)).tolist() == [50] * 7 + [150]
     scale = told(ix.map(payloads=cats, color="price", layout="pca"))["color"]
     assert numbers(scale["values"], np.float32).tolist() == [i / 2 for i in range(N)]
+    odd = [float("inf"), 10**400, float("nan"), None, np.int64(3), np.float32(0.5), -1e300, 7]
+    on_scale = told(ix.map(color=odd * (N // 8) + [1] * (N % 8), layout="pca"))["color"]["values"]
+    shown = numbers(on_scale, np.float32)[:8]
+    assert np.isnan(shown).tolist() == [True] * 4 + [False] * 2 + [True, False]
+    assert shown[[4, 5, 7]].tolist() == [3, 0.5, 7]
     by_id = {int(number): float(place) for place, number in enumerate(ix.ids())}
     values = told(ix.map(color=by_id, layout="pca"))["color"]["values"]
     assert numbers(values, np.float32).tolist() == [*range(N)]

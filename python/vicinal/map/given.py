@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -25,6 +27,8 @@ KINDS = 7
 LETTERS, TEXTS = 400, 16_000_000
 #: Letters that each text has even where there are very many.
 FEWEST = 16
+#: The largest number on a scale: that of float32.
+FARTHEST = float(np.finfo(np.float32).max)
 #: Fields of a payload that are shown.
 FIELDS = 12
 
@@ -153,8 +157,8 @@ def colors(hues: list[Any] | None, name: str) -> dict[str, Any] | None:
     if hues is None:
         return None
     given = [hue for hue in hues if hue is not None]
-    if given and all(isinstance(h, (int, float)) and not isinstance(h, bool) for h in given):
-        values = [float("nan") if hue is None else float(hue) for hue in hues]
+    if given and all(isinstance(h, numbers.Real) and not isinstance(h, bool) for h in given):
+        values = [_on_scale(hue) for hue in hues]
         return {"name": name, "values": packed(np.array(values), np.float32)}
     counts: dict[str, int] = {}
     for hue in given:
@@ -166,6 +170,14 @@ def colors(hues: list[Any] | None, name: str) -> dict[str, Any] | None:
         kinds.append("other")
     of = [number.get(str(hue), len(number)) if hue is not None else len(number) for hue in hues]
     return {"name": name, "kinds": kinds, "of": packed(np.array(of), np.uint8)}
+
+
+def _on_scale(hue: Any) -> float:
+    """A number that a scale of colours can have; NaN, which has no colour, where it can't."""
+    with contextlib.suppress(OverflowError):  # of an integer beyond all floats
+        if hue is not None and abs(value := float(hue)) <= FARTHEST:
+            return value
+    return float("nan")
 
 
 def text_of(label: Any, record: Any, count: int) -> str:
