@@ -143,3 +143,10 @@ def test_a_repaired_collection_finds_no_text_of_what_was_removed(path) -> None:
         assert db.verify(repair=True).removed == 1
         assert found(docs, "word") == [2]
         assert db.verify().ok
+
+
+@pytest.mark.parametrize("name", ["text", "records", "payload", "Text"])
+def test_fields_may_be_called_as_tables_are(db, name) -> None:
+    docs = db.collection("docs", vectors={}, text=[name], if_missing="create")
+    docs.upsert(["a"], payloads=[{name: "small worlds"}])
+    assert docs.text("worlds").ids == ["a"]

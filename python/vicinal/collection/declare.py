@@ -124,7 +124,7 @@ def asked_text(fields: Any, tokenizer: Any) -> dict[str, Any] | None:
         raise InvalidTypeError(f"text must be a list of fields, not {fields!r}; write [{fields!r}]")
     declared = {"fields": list(fields), "tokenizer": {"kind": kind}}
     if declared["fields"]:
-        text_index("text", "records", declared)  # which refuses what can't be indexed
+        text_index("text_0", "records_0", declared)  # which refuses what can't be indexed
     return declared
 
 
