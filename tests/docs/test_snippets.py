@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from pages import ROOT, all_pages, blocks
 from runner import Session, commands, run_page
@@ -15,8 +17,20 @@ RUNNABLE = ("python", "console")
 PAGES = [p for p in all_pages() if any(b.language in RUNNABLE for b in blocks(p))]
 
 
+def passages(folder: Path) -> None:
+    """Stand-ins for a reader's own passages and their vectors."""
+    with (folder / "passages.jsonl").open("w", encoding="utf-8") as file:
+        for i in range(300):
+            row = {"source": ["wordnet", "docs"][i % 2], "text": f"passage {i} on a graph search"}
+            file.write(json.dumps(row) + "\n")
+    rows = np.random.default_rng(0).normal(size=(300, 384))
+    np.save(folder / "passages.npy", rows.astype(np.float16))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+    if page == ROOT / "README.md":
+        passages(tmp_path)
     expected = sum(b.language in RUNNABLE for b in blocks(page))
     assert run_page(blocks(page), tmp_path) == expected
 
