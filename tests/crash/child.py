@@ -17,7 +17,10 @@ builder.SMALL, builder.STEP, builder.PAUSE = 1, 16, 0.0
 
 db = vicinal.open(sys.argv[1])
 model = held(db)
-for step in steps(int(sys.argv[2])):
+for number, step in enumerate(steps(int(sys.argv[2]))):
     done(db, model, step)
+    if number % 5 == 3:  # copies, and copies of them
+        copy = db.snapshot(f"{sys.argv[1]}-copy-{number}")
+        vicinal.restore(copy, f"{copy}-again")
     model = told(model, step)
     os.write(1, b".")

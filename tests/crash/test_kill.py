@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ ROUNDS = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 8
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path, rng) -> None:
     path = tmp_path / "test.db"
     model: Any = {}
-    steps_done = 0
+    steps_done = copies = 0
     for turn in range(ROUNDS):
         child = subprocess.Popen(
             [sys.executable, str(CHILD), str(path), str(turn)], stdout=subprocess.PIPE
@@ -42,7 +43,14 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path, rng) -> No
             # The one that was under way is there as a whole, or not at all.
             assert found in (model, told(model, story[done]))
             model = found
+        for copy in tmp_path.glob("test.db-copy-*"):
+            if copy.suffix != ".part":  # whole, or not there under its name
+                with vicinal.open(copy, mode="r") as db:
+                    held(db)
+                copies += 1
+            shutil.rmtree(copy)
         named = len(list((path / "graphs").glob("*"))) if (path / "graphs").exists() else 0
         assert named <= 1
         steps_done += done
     assert steps_done > ROUNDS
+    assert copies
