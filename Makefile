@@ -137,6 +137,10 @@ bench-exact: $(STAMPS)/dev  ## exact search beside FAISS and beside what the mac
 bench-knobs: $(STAMPS)/dev  ## what M, ef_construction and ef_search do (BENCH_ARGS="vectors.npy --rows 50000")
 	$(BIN)/python bench/knobs.py $(BENCH_ARGS)
 
+.PHONY: bench-certify
+bench-certify: $(STAMPS)/dev  ## certified search beside exact search, every certificate checked
+	$(BIN)/python bench/certify.py $(BENCH_ARGS)
+
 .PHONY: bench-kernels
 bench-kernels:  ## each kernel on this machine, beside what the machine allows (BENCH_ARGS="--dim 384")
 	cargo run $(LOCKED) --release -p vicinal-kernels --example kernels -- $(BENCH_ARGS)

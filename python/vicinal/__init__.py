@@ -56,7 +56,7 @@ from vicinal.recall import RecallEstimate, RecallReport
 from vicinal.records.verify import Damage, Verdict
 from vicinal.relations import JoinResult, KnnGraph, Neighbours, RadiusResult
 from vicinal.report import Compacted, Report, Stats
-from vicinal.result import Counters, SearchResult
+from vicinal.result import Certificate, Counters, SearchResult
 from vicinal.tune import CurvePoint, TuneReport
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "AsyncCollection",
     "AsyncDatabase",
     "CapacityError",
+    "Certificate",
     "ClosedError",
     "Collection",
     "CollectionExplanation",

@@ -24,6 +24,15 @@ _Answer: TypeAlias = tuple[
     NDArray[np.int64], NDArray[np.float32], NDArray[np.int64] | int, tuple[Any, ...] | None
 ]
 
+# certified, epsilon, bounded, measured, rows: an entry for each query.
+_Proven: TypeAlias = tuple[
+    NDArray[np.bool_],
+    NDArray[np.float64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]
+
 class _Stats(TypedDict):
     nodes_per_layer: NDArray[np.int64]
     degree_histogram: list[NDArray[np.int64]]
@@ -156,6 +165,31 @@ class Index:
         missing: str,
         /,
     ) -> _Answer | None: ...
+    def search_guaranteed(
+        self,
+        query: Any,
+        k: int,
+        ef_search: int,
+        plan: str,
+        counters: bool,
+        threads: int,
+        filter: IdSet | None,
+        missing: str,
+        epsilon: float,
+        rows: int | None,
+        share: float | None,
+        /,
+    ) -> tuple[_Answer, _Proven] | None: ...
+    def guarantees_due(self) -> bool: ...
+    def sample(self, rows: int, /) -> NDArray[np.float32]: ...
+    def prepare_guarantees(
+        self,
+        centre: NDArray[np.float32],
+        axes: NDArray[np.float32],
+        wait: bool,
+        threads: int,
+        /,
+    ) -> None: ...
     def explain(
         self,
         query: NDArray[Any],

@@ -15,6 +15,9 @@ Answer: TypeAlias = (
     "tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64] | int, tuple[Any, ...] | None]"
 )
 
+#: What the engine proved: certified, epsilon, bounded, measured, rows, each of shape (n,).
+Proven: TypeAlias = "tuple[NDArray[Any], ...]"
+
 #: The similarity that is higher for the nearer, where a metric is one turned round.
 SCORES = {"ip": 0.0, "cosine": 1.0}
 
@@ -60,6 +63,42 @@ class Counters:
     plan: NDArray[np.str_] | str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """What was proven of the answer to each query, and how much had to be looked at.
+
+    Of a batch, arrays with one entry per query; of a single query, plain values.
+
+    Attributes
+    ----------
+    certified : ndarray of bool, shape (n,)
+        Whether the guarantee that was asked for holds. Never a guess: False says that the budget
+        ran out before.
+    epsilon : ndarray of float64, shape (n,)
+        What was proven: at every rank the distance is at most (1 + epsilon) times the true one of
+        that rank. 0 where the neighbours are the true ones, infinite where nothing is known.
+    bounded : ndarray of int64, shape (n,)
+        Vectors whose distance was bounded from below by their codes.
+    measured : ndarray of int64, shape (n,)
+        Vectors that were measured for the proof, besides those that the walk found.
+    share : ndarray of float64, shape (n,)
+        `measured`, divided by the number of vectors that could be answered.
+    """
+
+    certified: NDArray[np.bool_] | bool
+    epsilon: NDArray[np.float64] | float
+    bounded: NDArray[np.int64] | int
+    measured: NDArray[np.int64] | int
+    share: NDArray[np.float64] | float
+
+    @classmethod
+    def of(cls, proven: Proven, single: bool) -> Certificate:
+        """Make one of what the engine returns."""
+        *columns, rows = proven
+        columns.append(columns[-1] / np.maximum(rows, 1))
+        return cls(*(column[0].item() for column in columns) if single else columns)
+
+
 def _counters(costs: tuple[Any, ...]) -> Counters:
     plan = costs[-1]
     return Counters(*(*costs[:-1], plan if isinstance(plan, str) else np.array(plan, np.str_)))
@@ -81,22 +120,42 @@ class SearchResult:
         How many were found.
     counters : Counters or None
         What each query cost, when asked for.
+    certificate : Certificate or None
+        What was proven of each query, when a guarantee was asked for.
     metric : str
         The metric of the distances.
     """
 
-    __slots__ = ("counters", "counts", "distances", "ids", "metric")
+    __slots__ = ("certificate", "counters", "counts", "distances", "ids", "metric")
 
     ids: NDArray[np.int64]
     distances: NDArray[np.float32]
     counts: NDArray[np.int64] | int
     counters: Counters | None
+    certificate: Certificate | None
     metric: str
 
-    def __init__(self, answer: Answer, metric: str) -> None:
+    def __init__(self, answer: Answer, metric: str, proven: Proven | None = None) -> None:
         self.ids, self.distances, self.counts, costs = answer
         self.counters = None if costs is None else _counters(costs)
+        self.certificate = (
+            None if proven is None else Certificate.of(proven, single=self.ids.ndim == 1)
+        )
         self.metric = metric
+
+    @property
+    def certified(self) -> NDArray[np.bool_] | bool:
+        """Whether the guarantee that was asked for is proven, of each query; without one, False."""
+        if self.certificate is not None:
+            return self.certificate.certified
+        return False if self.ids.ndim == 1 else np.zeros(len(self.ids), bool)
+
+    @property
+    def epsilon(self) -> NDArray[np.float64] | float:
+        """What is proven of each query, as in `Certificate`; without a guarantee, infinity."""
+        if self.certificate is not None:
+            return self.certificate.epsilon
+        return np.inf if self.ids.ndim == 1 else np.full(len(self.ids), np.inf)
 
     @property
     def scores(self) -> NDArray[np.float32] | None:

@@ -77,6 +77,30 @@ def test_a_file_keeps_all_answers(vicinal, data, index, truth, suffix):
     assert vicinal(*words, "--force").status == 0
 
 
+def test_a_guarantee_is_told_of_each_query(vicinal, data, index, truth, vectors):
+    words = ("search", index, data / "queries.npy", "-k", 5)
+    said = vicinal(*words, "--guarantee", "exact", "--json")
+    assert (said.status, said.err) == (0, "")
+    facts = said.json
+    assert (facts["guarantee"], facts["certified"]) == ("exact", 40)
+    assert 0 < facts["measured_share"] <= 1
+    np.testing.assert_array_equal([row["ids"] for row in facts["results"]], truth.ids)
+    assert {(row["certified"], row["epsilon"]) for row in facts["results"]} == {(True, 0.0)}
+    poor = vicinal(*words, "--guarantee", "0.1", "--budget", "0", "--json").json
+    assert poor["certified"] == 0
+    assert {(row["certified"], row["epsilon"]) for row in poor["results"]} == {(False, None)}
+    kept = vicinal(*words, "--guarantee", "0.1", "--budget", "1.0", "-o", data / "proven.npz")
+    assert "40 certified (guarantee 0.1); 100.00% of the vectors were measured" in kept.out
+    proven = np.load(data / "proven.npz")
+    assert proven["certified"].all()
+    np.testing.assert_array_equal(proven["measured"], len(vectors))
+    assert "not certified" in vicinal(*words, "--guarantee", "0.1", "--budget", "0").out
+    for wrong in (("--guarantee", "sure"), ("--guarantee", "exact", "--budget", "all")):
+        refused = vicinal(*words, *wrong)
+        assert refused.status == 2
+        assert wrong[-2].lstrip("-") in refused.err
+
+
 def test_fewer_vectors_than_k_are_all_there_are(vicinal, tmp_path):
     np.save(tmp_path / "x.npy", np.eye(3, dtype=np.float32))
     vicinal("build", tmp_path / "x.npy", "-o", tmp_path / "x.vicinal")

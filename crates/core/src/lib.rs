@@ -1,10 +1,11 @@
 //! The engine of Vicinal. It knows nothing of Python.
 //!
-//! Imports point downward: `index → storage → flat, hnsw → filter, vectors → kernels`.
+//! Imports point downward: `index → storage → certify → flat, hnsw → filter, vectors → kernels`.
 
 mod arena;
 mod bits;
 mod blocks;
+mod certify;
 mod error;
 mod filter;
 pub mod flat;
@@ -22,12 +23,13 @@ mod sync;
 mod types;
 pub mod vectors;
 
+pub use certify::Basis;
 pub use error::{Error, Result};
 pub use filter::{Filter, IdSet};
 pub use flat::knn;
 pub use index::{Compacted, Explanation, Index, Links, Ragged, Report, Route, Shape, Stats};
 pub use run::Run;
 pub use types::{
-    Counters, Dtype, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric,
-    Missing, Params, Plan, PlanChoice, SearchOptions, check_metric,
+    Budget, Certificate, Counters, Dtype, Guarantee, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM,
+    MIN_COSINE_SQUARED_NORM, Matrix, Metric, Missing, Params, Plan, PlanChoice, SearchOptions, check_metric,
 };

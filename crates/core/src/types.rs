@@ -309,6 +309,49 @@ pub struct SearchOptions {
     pub plan: PlanChoice,
 }
 
+/// What is to be proven of every answer of a search.
+#[derive(Clone, Copy, Debug)]
+pub struct Guarantee {
+    /// At every rank a distance is at most `1 + epsilon` times the true one of that rank; 0 for the true neighbours.
+    pub epsilon: f64,
+    /// What it may cost; without it, whatever it takes.
+    pub budget: Option<Budget>,
+}
+
+/// How many rows of each query may be measured for a proof.
+#[derive(Clone, Copy, Debug)]
+pub enum Budget {
+    /// So many.
+    Rows(u64),
+    /// A share of those that may be answered.
+    Share(f64),
+}
+
+impl Budget {
+    /// How many of `rows`.
+    pub fn of(self, rows: u64) -> u64 {
+        match self {
+            Budget::Rows(most) => most,
+            Budget::Share(share) => (share * rows as f64) as u64,
+        }
+    }
+}
+
+/// What was proven of the answer to one query, and how much had to be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Certificate {
+    /// Whether what was asked for holds.
+    pub certified: bool,
+    /// What was proven: at every rank the distance is at most `1 + epsilon` times the true one. Infinite if nothing was.
+    pub epsilon: f64,
+    /// Rows of which a least distance was worked out from their codes.
+    pub bounded: u64,
+    /// Rows that were measured to prove it.
+    pub measured: u64,
+    /// Rows that could be answered.
+    pub rows: u64,
+}
+
 /// What one query cost. None of it depends on the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {

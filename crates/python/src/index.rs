@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use vicinal_core::{Layout, Params, Run, SearchOptions};
+use vicinal_core::{Basis, Guarantee, Layout, Params, Run, SearchOptions};
 
 use crate::arrays::{queries, ready, stored};
 use crate::errors::raise;
 use crate::explain;
 use crate::filter::{IdSet, chosen};
 use crate::fork::Writers;
+use crate::guarantee::{Proven, budget, certified};
 use crate::hits::answer;
 use crate::isa;
 use crate::report;
@@ -238,6 +239,70 @@ impl Index {
         let cost = Cost::search(matrix.rows, self.core.len(), &options, filter, params);
         let hits = watched(py, &run, cost, matrix.rows, None, || self.core.search(matrix, &options, filter, &run))?;
         answer(py, hits, array.ndim() == 1).map(Some)
+    }
+
+    /// `(answer, proven)`: what `search` answers, proven to be within `1 + epsilon` of the truth, and for each query
+    /// `(certified, epsilon, bounded, measured, rows)`. The query is as the engine takes it.
+    #[pyo3(signature = (query, k, ef_search, plan, counters, threads, filter, missing, epsilon, rows, share, /))]
+    #[expect(clippy::too_many_arguments, reason = "mirrors the Python method")]
+    fn search_guaranteed<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyAny>,
+        k: usize,
+        ef_search: usize,
+        plan: &str,
+        counters: bool,
+        threads: usize,
+        filter: Option<&IdSet>,
+        missing: &str,
+        epsilon: f64,
+        rows: Option<u64>,
+        share: Option<f64>,
+    ) -> PyResult<Option<(Bound<'py, PyTuple>, Proven<'py>)>> {
+        let params = self.core.params();
+        let Some((array, matrix)) = ready(query, params.dim, params.dtype) else {
+            return Ok(None);
+        };
+        self.writers.check()?;
+        let run = Run::new(threads);
+        let options = SearchOptions { k, ef_search, counters, plan: plan.parse().map_err(raise)? };
+        let guarantee = Guarantee { epsilon, budget: budget(rows, share) };
+        let filter = chosen(filter, missing)?;
+        let cost = Cost::scan(matrix.rows, self.core.len(), params.dim).and_answers(matrix.rows, k);
+        let work = || self.core.search_guaranteed(matrix, &options, &guarantee, filter, &run);
+        let (hits, proven) = watched(py, &run, cost, matrix.rows, None, work)?;
+        Ok(Some((answer(py, hits, array.ndim() == 1)?, certified(py, &proven))))
+    }
+
+    /// Whether `prepare_guarantees` would be of use.
+    fn guarantees_due(&self) -> bool {
+        self.core.guarantees_due()
+    }
+
+    /// Up to so many vectors from all over the index, one after another; of length 1 under cosine.
+    #[pyo3(signature = (rows, /))]
+    fn sample<'py>(&self, py: Python<'py>, rows: usize) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        self.writers.check()?;
+        Ok(PyArray1::from_vec(py, detached(py, || self.core.sample(rows, &Run::new(0)))?))
+    }
+
+    /// Codes all rows by their coordinates on these axes. Waits for a change under way, or does nothing then.
+    #[pyo3(signature = (centre, axes, wait, threads, /))]
+    fn prepare_guarantees(
+        &self,
+        py: Python<'_>,
+        centre: PyReadonlyArray1<'_, f32>,
+        axes: PyReadonlyArray1<'_, f32>,
+        wait: bool,
+        threads: usize,
+    ) -> PyResult<()> {
+        let params = self.core.params();
+        let basis = Basis { centre: centre.as_slice()?, axes: axes.as_slice()? };
+        let run = Run::new(threads);
+        let _locked = self.writers.enter()?;
+        let cost = Cost::scan(basis.axes.len() / params.dim, self.core.len(), params.dim);
+        watched(py, &run, cost, 0, None, || self.core.prepare_guarantees(basis, wait, &run))
     }
 
     /// What `search` answers for one query, and the way that it went. The query is as the engine takes it.

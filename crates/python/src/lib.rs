@@ -9,6 +9,7 @@ mod exact;
 mod explain;
 mod filter;
 mod fork;
+mod guarantee;
 mod hits;
 mod index;
 mod report;

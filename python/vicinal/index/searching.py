@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vicinal import checks, diverse
+from vicinal import guarantee as proofs
 from vicinal.arrays import query_rows
 from vicinal.errors import InvalidInputError
 from vicinal.idset import native_filter
@@ -45,6 +46,8 @@ class Searching(Contents):
         plan: str = "auto",
         mmr: float | None = None,
         group_by: ArrayLike | None = None,
+        guarantee: str | float | None = None,
+        budget: float | None = None,
     ) -> SearchResult:
         """Find the k nearest vectors of each query.
 
@@ -79,17 +82,28 @@ class Searching(Contents):
         group_by : array-like, optional
             Labels, one for each id (``labels[id]``), integers or strings: of each label only the
             nearest vector is found, so that k different labels are.
+        guarantee : {"exact"} or float, optional
+            What is to be proven of every answer: "exact", that these are the true neighbours; 0.1,
+            that at every rank the distance is at most 1.1 times the true one of that rank. The
+            proof is by lower bounds of the other distances, never by chance. The first search
+            with a guarantee prepares the index for it (`prepare_guarantees`).
+        budget : int or float, optional
+            How many vectors may be measured for each query's proof: a number, or a share of them
+            from 0.0 to 1.0. Where that is not enough, the answer is what was found by then, and
+            not certified.
 
         Returns
         -------
         SearchResult
-            `ids`, `distances`, `counts` and, on request, `counters`.
+            `ids`, `distances`, `counts` and, on request, `counters` and `certificate`.
 
         Raises
         ------
         InvalidInputError
             NaN or infinity, a zero query under cosine, a shape that does not fit, k < 1; names the
-            row. A mask, or labels, shorter than the largest id + 1; mmr outside 0 to 1.
+            row. A mask, or labels, shorter than the largest id + 1; mmr outside 0 to 1. A guarantee
+            with mmr or group_by, which choose others than the nearest; one other than "exact" under
+            ip, whose distances have no ratio; a budget without a guarantee.
         InvalidTypeError
             Strings, objects, complex numbers.
         NotFoundError
@@ -111,6 +125,14 @@ class Searching(Contents):
                 raise InvalidInputError('plan="graph" is not exact; leave one of the two out')
             plan = "scan"
         allowed = None if filter is None else native_filter(filter)
+        if guarantee is not None or budget is not None:
+            if mmr is not None or group_by is not None:
+                raise InvalidInputError(
+                    "a guarantee is of the k nearest; mmr and group_by choose others"
+                )
+            asked = self._guarantee(guarantee, budget, plan, threads)
+            how = (k, ef_search, plan, counters, threads, allowed, missing, *asked)
+            return self._ask_guaranteed(Q, *how)
         if mmr is not None or group_by is not None:
 
             def ask(most: int) -> SearchResult:
@@ -143,6 +165,67 @@ class Searching(Contents):
             answer = self._native.search(rows, *how)
             assert answer is not None, "query_rows made it so"
         return SearchResult(answer, self._metric)
+
+    def _guarantee(
+        self, guarantee: str | float | None, budget: float | None, plan: str, threads: int
+    ) -> tuple[float, int | None, float | None]:
+        """Check what is to be proven, and prepare for it where that was not done yet."""
+        if guarantee is None:
+            raise InvalidInputError('a budget is what a proof may cost; give guarantee="exact" too')
+        epsilon, most = proofs.epsilon(guarantee), proofs.budget(budget)
+        if epsilon and self.metric == "ip":
+            raise InvalidInputError(
+                "inner products may be negative, so (1 + epsilon) times one means nothing; ask for "
+                'guarantee="exact"'
+            )
+        if plan != "scan" and self._native.guarantees_due():
+            self._prepare(wait=False, threads=threads)
+        return (epsilon, *most)
+
+    def _prepare(self, *, wait: bool, threads: int) -> None:
+        sample = self._native.sample(proofs.SAMPLE).reshape(-1, self.dim)
+        if len(sample):
+            self._native.prepare_guarantees(*proofs.axes(sample), wait, threads)
+
+    def prepare_guarantees(self, *, threads: int = 0) -> None:
+        """Make ready for ``search(..., guarantee=)``, which else the first such search does.
+
+        Each vector gets a code: its coordinates along the principal axes of a sample, a byte each,
+        with a bound of what the rounding lost. They are kept in memory and not saved; `stats` tells
+        their bytes. Vectors that are added later are coded as they come. When there are more than
+        twice as many as the axes were found for, the next search with a guarantee finds new ones.
+
+        Bits have no codes: there a scan is the proof.
+
+        Parameters
+        ----------
+        threads : int
+            0 means all cores.
+
+        Examples
+        --------
+        >>> import numpy as np, vicinal
+        >>> X = np.random.default_rng(0).random((5000, 16), dtype=np.float32)
+        >>> ix = vicinal.Index(dim=16)
+        >>> ids = ix.add(X)
+        >>> ix.prepare_guarantees()
+        >>> r = ix.search(X[:3], k=5, guarantee="exact")
+        >>> bool(r.certified.all())
+        True
+        """
+        threads = checks.threads(threads)
+        if self.dtype != "bits":
+            self._prepare(wait=True, threads=threads)
+
+    def _ask_guaranteed(self, Q: ArrayLike, *how: Any) -> SearchResult:
+        """Ask the engine for a proof too."""
+        found = self._native.search_guaranteed(Q, *how)
+        if found is None:  # as in _ask
+            rows = query_rows(Q, self.dim, self.dtype)
+            found = self._native.search_guaranteed(rows, *how)
+            assert found is not None, "query_rows made it so"
+        answer, proven = found
+        return SearchResult(answer, self._metric, proven)
 
     def measure_recall(
         self, Q: ArrayLike, k: int = 10, *, ef_search: int = 64, threads: int = 0

@@ -15,6 +15,7 @@ mod stream;
 mod tests;
 
 pub use measure::{Measure, floats};
+pub use nearest::Nearest;
 pub use scan::{STREAM, source};
 
 use parking_lot::Mutex;
@@ -25,7 +26,6 @@ use crate::hits;
 use crate::run::Run;
 use crate::types::{Counters, Dtype, Hits, MAX_DIM, Matrix, Metric, Plan, check_metric};
 use crate::vectors::{check_queries, check_rows};
-use nearest::Nearest;
 use scan::{Partial, Scan};
 
 /// Consecutive rows of a store, in consecutive slots.

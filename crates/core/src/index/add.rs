@@ -85,6 +85,9 @@ impl Index {
     /// Makes room for the rows of slots, and lays out those of the graph and the ids.
     fn make_room(&self, slots: &Slots, ids: &[i64]) -> Result<()> {
         self.vectors.reserve(slots.end() as usize)?;
+        if let Some(table) = self.table() {
+            table.reserve(slots.end() as usize)?;
+        }
         self.graph.lay_out(slots, &self.law)?;
         self.ids.write_batch(slots, ids, &self.live)?;
         self.set_laid_out(slots.end());
@@ -103,6 +106,7 @@ impl Index {
                 Ok(())
             },
         )?;
+        self.code_rows(slots.len(), |i| slots.get(i), run)?;
         let bulk = Bulk {
             editor: *editor,
             ef_construction: self.params.ef_construction,

@@ -1,6 +1,7 @@
 //! The index: vectors, their graph and their ids, behind one door.
 
 mod add;
+mod certify;
 mod explain;
 mod near;
 mod remove;
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
+use crate::certify::Table;
 use crate::error::{Error, Result};
 use crate::hnsw::{Graph, INTERLEAVED, Lane, LevelLaw};
 use crate::ids::Ids;
@@ -52,6 +54,8 @@ pub struct Index {
     /// The snapshot that the parts are a map of; such an index can't be changed.
     mapped: Option<Arc<MappedFile>>,
     writer: Mutex<()>,
+    /// Codes of all live rows, for proofs, once they were asked for. Changed by writers only.
+    table: RwLock<Option<Arc<Table>>>,
     /// Who may be at a slot that nothing leads to any more.
     readers: Readers,
     lanes: Mutex<Vec<[Lane; INTERLEAVED]>>,
@@ -106,6 +110,7 @@ impl Index {
             laid_out: AtomicU32::new(parts.slots),
             mapped: parts.mapped,
             writer: Mutex::new(()),
+            table: RwLock::new(None),
             readers: Readers::default(),
             lanes: Mutex::new(Vec::new()),
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),

@@ -128,6 +128,7 @@ impl Index {
         self.live.change(&Slots::new(Vec::new(), 0..0), &all);
         self.ids.clear();
         self.graph.clear(slots);
+        *self.table.write() = None;
         self.set_end(0);
         self.set_laid_out(0);
         let mut spare = self.spare.lock();

@@ -64,6 +64,7 @@ impl Index {
         bytes.push(("links", of(layer0.row_bytes(), slots)));
         bytes.push(("upper links", of(upper.row_bytes(), self.graph.upper_rows())));
         bytes.push(("ids", self.ids.bytes(slots)));
+        bytes.extend(self.table().map(|table| ("guarantees", table.bytes(slots.into()))));
         let (live, free) = (self.live.count(), self.spare.lock().count() as u64);
         let stats = Stats {
             nodes_per_layer: hnsw::nodes_per_layer(&self.graph, slots),

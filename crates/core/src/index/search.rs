@@ -82,7 +82,7 @@ impl Index {
     }
 
     /// Answers by the graph.
-    fn walk(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
+    pub(super) fn walk(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
         let mut hits = hits::room(queries.rows, asked.options.k, asked.options.counters)?;
         let outputs = hits::outputs(&mut hits)?;
         // Few queries are spread over the threads; many are interleaved on each.
@@ -108,23 +108,33 @@ impl Index {
         watching: &mut [O],
     ) -> Result<()> {
         let _slots_stay = self.readers.enter();
-        let slots = self.laid_out();
-        let lanes = &mut pooled.lanes;
-        match asked.allowed {
-            None if self.live.count() == u64::from(slots) => {
-                self.walk_together(queries, Everyone, slots, asked, lanes, watching)?;
-            }
-            set => {
-                let admit = Admitted { live: &self.live, allowed: set.map(SlotSet::words) };
-                self.walk_together(queries, admit, slots, asked, lanes, watching)?;
-            }
-        }
-        for (lane, output) in lanes.iter().zip(outputs).take(queries.len()) {
+        self.walk_lanes(queries, asked, &mut pooled.lanes, watching)?;
+        for (lane, output) in pooled.lanes.iter().zip(outputs).take(queries.len()) {
             self.check_given(&lane.found.nearest);
             let nearest = lane.found.nearest.iter().map(|&(distance, slot)| (self.ids.id(slot), distance));
             output.lock().write(nearest, &lane.found.counters, run)?;
         }
         self.undamaged()
+    }
+
+    /// Walks for up to [`INTERLEAVED`] queries; what they found is left in their lanes. The caller is among the readers.
+    pub(super) fn walk_lanes<O: Observer>(
+        &self,
+        queries: &[&[u8]],
+        asked: &Asked<'_>,
+        lanes: &mut [Lane],
+        watching: &mut [O],
+    ) -> Result<()> {
+        let slots = self.laid_out();
+        match asked.allowed {
+            None if self.live.count() == u64::from(slots) => {
+                self.walk_together(queries, Everyone, slots, asked, lanes, watching)
+            }
+            set => {
+                let admit = Admitted { live: &self.live, allowed: set.map(SlotSet::words) };
+                self.walk_together(queries, admit, slots, asked, lanes, watching)
+            }
+        }
     }
 
     /// Walks for up to [`INTERLEAVED`] queries.
@@ -225,7 +235,7 @@ impl Index {
 
     /// Checks what a search of a mapped snapshot found: each is a vector, none is there twice, as it would be if chains
     /// of equal vectors ran in a circle or into each other.
-    fn check_given(&self, nearest: &[(f32, u32)]) {
+    pub(super) fn check_given(&self, nearest: &[(f32, u32)]) {
         let Some(rows) = self.graph.mapped() else { return };
         let mut slots: Vec<u32> = nearest.iter().map(|&(_, slot)| slot).collect();
         slots.iter().for_each(|&slot| self.vectors.check_given(slot));
@@ -243,7 +253,7 @@ impl Index {
 /// Buffers that go back to the pool.
 pub(super) struct PooledLanes<'a> {
     pool: &'a Mutex<Vec<[Lane; INTERLEAVED]>>,
-    lanes: [Lane; INTERLEAVED],
+    pub(super) lanes: [Lane; INTERLEAVED],
 }
 
 impl Drop for PooledLanes<'_> {
@@ -253,7 +263,7 @@ impl Drop for PooledLanes<'_> {
 }
 
 /// Those of some slots that lie in these runs; both ascend.
-fn within<'a>(slots: &'a [u32], runs: &[Range<u32>]) -> Cow<'a, [u32]> {
+pub(super) fn within<'a>(slots: &'a [u32], runs: &[Range<u32>]) -> Cow<'a, [u32]> {
     let is_in = |slot: &u32| {
         let place = runs.partition_point(|run| run.end <= *slot);
         runs.get(place).is_some_and(|run| run.start <= *slot)

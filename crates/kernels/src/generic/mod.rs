@@ -87,7 +87,12 @@ pub(crate) unsafe fn batch<K: Kernel>(query: *const u8, rows: *const *const u8, 
             let group = array::from_fn(|r| *rows.add((i + r).min(n - 1)));
             let next = array::from_fn(|r| *rows.add((i + ahead + r).min(n - 1)));
             let results = K::finish(walk::<K, GROUP, 2, GROUP>(query, group, next, len), whole);
-            results.as_ptr().copy_to_nonoverlapping(out.add(i), GROUP.min(n - i));
+            if n - i >= GROUP {
+                // A length known beforehand: short rows would feel the call of `memcpy`.
+                out.add(i).cast::<[f32; GROUP]>().write_unaligned(results);
+            } else {
+                results.as_ptr().copy_to_nonoverlapping(out.add(i), n - i);
+            }
             i += GROUP;
         }
         if i < n {
