@@ -187,7 +187,13 @@ def test_it_is_kept_and_serves_readers(db, path, docs, rng) -> None:
     with sqlite3.connect(path / "records.sqlite") as file:
         [(text,)] = file.execute("SELECT measured FROM calibrations").fetchall()
     file.close()
-    assert set(json.loads(text)["curves"][0][1]) == {"rungs", "queries", "profile", "mark"}
+    assert set(json.loads(text)["curves"][0][1]) == {
+        "rungs",
+        "queries",
+        "profiles",
+        "farthest",
+        "mark",
+    }
     with vicinal.open(path) as again:
         docs = again.collection("docs")
         assert docs.search(queries[0], target_recall=0.8, **GRAPH).recall_estimate == said
@@ -283,7 +289,7 @@ PROFILE = np.linspace(1, 2, 1000, dtype=np.float32)
 
 
 def test_between_rungs_it_asks_for_enough() -> None:
-    curve = Curve.of(RUNGS, PROFILE, Mark(0, 0, 0, 1))
+    curve = Curve.of(list(RUNGS), [PROFILE] * 4, PROFILE, Mark(0, 0, 0, 1))
     for ef in (10, 20, 40, 80):
         assert curve.least(1 - 2 / ef) == ef
     for target in (0.81, 0.85, 0.93, 0.96):
@@ -300,9 +306,9 @@ def test_between_rungs_it_asks_for_enough() -> None:
 
 def test_other_queries_are_told_from_those_measured() -> None:
     rng = np.random.default_rng(2)
-    curve = Curve.of(RUNGS, PROFILE, Mark(0, 0, 0, 1))
-    alike = sum(curve.differs(rng.uniform(1, 2, size=64)) for _ in range(2000))
+    curve = Curve.of(list(RUNGS), [PROFILE] * 4, PROFILE, Mark(0, 0, 0, 1))
+    alike = sum(curve.differs(2, rng.uniform(1, 2, size=64)) for _ in range(2000))
     assert alike <= 8
-    assert all(curve.differs(rng.uniform(1.3, 2, size=256)) for _ in range(100))
+    assert all(curve.differs(2, rng.uniform(1.3, 2, size=256)) for _ in range(100))
     assert curve.is_beyond(2.01)
     assert not curve.is_beyond(2.0)

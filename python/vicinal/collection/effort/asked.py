@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from vicinal.recall import EXACT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,8 +79,8 @@ class Asked:
         self.curve: Curve | None = None
         self.era = 0
         self._questions: deque[Question] = deque(maxlen=MOST)
-        self._window: deque[float] = deque(maxlen=WINDOW[1])
-        self._unseen = 0  # of the window, since it was compared
+        self._windows: dict[int, deque[float]] = {}  # by the rung that was nearest
+        self._unseen: Counter[int] = Counter()  # of each window, since it was compared
         self._since = 0  # questions since it was measured
         self._tried = 0  # questions that it was measured with
 
@@ -100,25 +100,29 @@ class Asked:
                 )
         self._since += len(queries)
 
-    def shifted(self, distances: Iterable[float]) -> bool:
-        """Whether the queries of late, with these as the last, are not like those measured."""
+    def shifted(self, ef_search: int, distances: Collection[float]) -> bool:
+        """Whether the queries of late, with these as the last, are not like those measured.
+
+        Of those that were walked with about this effort, by the distances of what was found last.
+        """
         assert self.curve is not None, "they are compared with what was measured"
-        before = len(self._window)
-        new = list(distances)
-        self._window.extend(new)
-        self._unseen += len(new)
-        if self._unseen < WINDOW[0] or before + len(new) < WINDOW[0]:
+        rung = self.curve.rung(ef_search)
+        window = self._windows.setdefault(rung, deque(maxlen=WINDOW[1]))
+        window.extend(distances)
+        self._unseen[rung] += len(distances)
+        if self._unseen[rung] < WINDOW[0]:
             return False
-        self._unseen = 0
-        return self.curve.differs(np.array(self._window, np.float32))
+        self._unseen[rung] = 0
+        return self.curve.differs(rung, np.array(window, np.float32))
 
     def begin_anew(self) -> None:
         """Forget all: the queries are others now."""
         self.curve = None
         self.era += 1
         self._questions.clear()
-        self._window.clear()
-        self._unseen = self._since = self._tried = 0
+        self._windows.clear()
+        self._unseen.clear()
+        self._since = self._tried = 0
 
     def believed(self, now: Mark) -> Curve | None:
         """The curve, unless too much has changed since."""
@@ -137,8 +141,8 @@ class Asked:
     def take(self, curve: Curve) -> None:
         """Go by a curve from now on."""
         self.curve = curve
-        self._window.clear()
-        self._unseen = 0
+        self._windows.clear()
+        self._unseen.clear()
         self.tried(curve.queries)
 
     def tried(self, queries: int) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from vicinal.collection.view import View
 
-#: Distances that are kept to compare later queries with.
-PROFILE = 256
+#: Distances of each rung that are kept to compare later queries with.
+PROFILE = 64
 
 #: Kolmogorov and Smirnov's factor for queries that differ by chance once in a thousand times.
 UNLIKELY = 1.95
@@ -63,23 +63,41 @@ class Curve:
         By rising effort.
     queries : int
         How many were asked on each rung.
-    profile : ndarray of float32
-        Rising: how far the true k-th neighbour of the queries was. Of many queries, quantiles.
+    profiles : ndarray of float32, shape (rungs, n)
+        Rising, of each rung: how far the last neighbours were that it found. Of many queries,
+        quantiles. Walks of little effort find farther ones than the true, so that later walks are
+        compared with those of the same effort.
+    farthest : float
+        How far the last true neighbour was at most.
     mark : Mark
         Of the vectors that were searched.
     """
 
     rungs: tuple[Rung, ...]
     queries: int
-    profile: NDArray[np.float32]
+    profiles: NDArray[np.float32]
+    farthest: float
     mark: Mark
 
     @staticmethod
-    def of(rungs: tuple[Rung, ...], distances: NDArray[np.float32], mark: Mark) -> Curve:
-        """Make one of what was measured, with the distance of each query's k-th neighbour."""
-        places = np.linspace(0, len(distances) - 1, min(PROFILE, len(distances))).round()
-        profile = np.sort(distances)[places.astype(np.int64)]
-        return Curve(rungs, len(distances), profile, mark)
+    def of(
+        rungs: list[Rung],
+        ends: list[NDArray[np.float32]],
+        true: NDArray[np.float32],
+        mark: Mark,
+    ) -> Curve:
+        """Make one of what was measured.
+
+        With how far the last neighbours were that each rung found, and those of the truth.
+        """
+        places = np.linspace(0, len(true) - 1, min(PROFILE, len(true))).round().astype(np.int64)
+        profiles = np.stack([np.sort(found)[places] for found in ends])
+        return Curve(tuple(rungs), len(true), profiles, float(true.max()), mark)
+
+    def rung(self, ef_search: int) -> int:
+        """The place of the rung whose effort is nearest."""
+        efforts = np.log([rung.ef_search for rung in self.rungs])
+        return int(np.abs(efforts - math.log(ef_search)).argmin())
 
     def least(self, target: float) -> int | None:
         """The least effort whose interval lies above the target; None where none was measured.
@@ -108,30 +126,32 @@ class Curve:
 
     def is_beyond(self, distance: float) -> bool:
         """Whether no query had its k-th neighbour as far as that."""
-        return distance > float(self.profile[-1])
+        return distance > self.farthest
 
-    def differs(self, distances: NDArray[np.float32]) -> bool:
-        """Whether queries with such distances are not like those that were measured.
+    def differs(self, rung: int, distances: NDArray[np.float32]) -> bool:
+        """Whether queries with such distances are not like those measured on a rung.
 
         By the test of Kolmogorov and Smirnov: the largest gap between the shares of both that are
         below any distance.
         """
-        both = np.concatenate([self.profile, distances])
+        profile = self.profiles[rung]
+        both = np.concatenate([profile, distances])
         shares = [
             np.searchsorted(np.sort(part), both, "right") / len(part)
-            for part in (self.profile, distances)
+            for part in (profile, distances)
         ]
         gap = float(np.abs(shares[0] - shares[1]).max())
         # The profile itself is off by half a quantile.
         by_chance = UNLIKELY * math.sqrt(1 / self.queries + 1 / len(distances))
-        return gap > by_chance + 0.5 / len(self.profile)
+        return gap > by_chance + 0.5 / len(profile)
 
     def to_json(self) -> dict[str, Any]:
         """In nothing but JSON."""
         return {
             "rungs": [list(asdict(rung).values()) for rung in self.rungs],
             "queries": self.queries,
-            "profile": self.profile.tolist(),
+            "profiles": self.profiles.tolist(),
+            "farthest": self.farthest,
             "mark": list(self.mark),
         }
 
@@ -139,5 +159,5 @@ class Curve:
     def from_json(said: dict[str, Any]) -> Curve:
         """What `to_json` gave."""
         rungs = tuple(Rung(*rung) for rung in said["rungs"])
-        profile = np.array(said["profile"], np.float32)
-        return Curve(rungs, said["queries"], profile, Mark(*said["mark"]))
+        profiles = np.array(said["profiles"], np.float32)
+        return Curve(rungs, said["queries"], profiles, said["farthest"], Mark(*said["mark"]))

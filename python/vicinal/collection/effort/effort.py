@@ -171,7 +171,7 @@ class Effort:
         # Nothing is known of a query whose neighbours are farther than those of any measured.
         unknown = [place for place, end in ends.items() if curve.is_beyond(end)]
         with self._lock:
-            if of.curve is curve and of.shifted(ends.values()):
+            if of.curve is curve and of.shifted(least, ends.values()):
                 of.begin_anew()
                 unknown = list(ends)
                 log.info(
@@ -260,10 +260,11 @@ class Effort:
             yield from self._grouped(questions, knobs, groups)
             if sum(len(group.queries) for group in groups) >= least:
                 began, rungs = self._state(), list[Rung]()
-                yield from ladder.climb(self._space.spec, groups, knobs, rungs, self._look)
+                ends = list["NDArray[np.float32]"]()
+                yield from ladder.climb(self._space.spec, groups, knobs, self._look, rungs, ends)
                 if began.changed(self._state()) <= asked.FRESH:
-                    last = np.concatenate([group.last for group in groups])
-                    curve = Curve.of(tuple(rungs), last, began)
+                    true = np.concatenate([group.last for group in groups])
+                    curve = Curve.of(rungs, ends, true, began)
         with self._lock:
             if of.era != era:
                 return

@@ -67,11 +67,17 @@ def step(vectors: int, spec: VectorSpec) -> int:
 
 
 def climb(
-    spec: VectorSpec, groups: list[Group], knobs: Knobs, rungs: list[Rung], look: Look
+    spec: VectorSpec,
+    groups: list[Group],
+    knobs: Knobs,
+    look: Look,
+    rungs: list[Rung],
+    lasts: list[NDArray[np.float32]],
 ) -> Iterator[None]:
     """Add rungs to ``rungs``, the lowest first, until nothing is missed or no more can be known.
 
-    Between two steps nothing is held on to: the graph may go on.
+    And to ``lasts`` how far the last neighbours were that each found. Between two steps nothing is
+    held on to: the graph may go on.
     """
     with look(None) as (view, _):
         most = min(MOST, len(view.index or ()))
@@ -79,6 +85,7 @@ def climb(
     wanted = np.concatenate([group.wanted for group in groups])
     while True:
         hits: list[int] = []
+        last: list[NDArray[np.float32]] = []
         walk = replace(knobs, ef_search=ef_search, plan="graph")
         for group in groups:
             for start in range(0, len(group.queries), WALKS):
@@ -87,7 +94,9 @@ def climb(
                     found = nearest(view, spec, group.queries[part], walk, group.allowed)
                 near = zip(found, group.last[part], group.wanted[part].tolist(), strict=True)
                 hits += [min(int((f.distances <= end).sum()), count) for f, end, count in near]
+                last.append(ends(found)[0])
                 yield
+        lasts.append(np.concatenate(last))
         rungs.append(Rung(ef_search, *share_found(np.array(hits), wanted)))
         # Less than the half query that the interval reckons with can't be told from nothing.
         if 1.0 - rungs[-1].recall < 0.5 / len(wanted) or ef_search >= most:
