@@ -115,7 +115,7 @@ tsan:  ## ThreadSanitizer over what threads share (nightly Rust with rust-src)
 	    echo "ThreadSanitizer needs: rustup toolchain install nightly --component rust-src"; exit 1; }
 	VICINAL_ISA=scalar RUSTFLAGS=-Zsanitizer=thread cargo +nightly test $(LOCKED) -Zbuild-std \
 	    --target $$(rustc -vV | sed -n 's/^host: //p') -p vicinal-core \
-	    --test graph --test row_on_threads -- --skip inner_product_stays_navigable
+	    --test graph --test row_on_threads --test stress -- --skip inner_product_stays_navigable
 
 # The golden files, each behind a byte that asks for right sums.
 fuzz/corpus/bytes: $(wildcard tests/golden/1/*.vicinal)

@@ -146,6 +146,8 @@ class Report:
         Vectors that equal another one, and are found through it.
     broken : list of str
         Contradictions: a link to nothing or to itself, a node with too many links, …
+    mended : list of str
+        What `repair=True` or `Index.salvage` put right before, in words.
     """
 
     reachable: int
@@ -155,6 +157,7 @@ class Report:
     dangling_links: int
     duplicates: int
     broken: list[str]
+    mended: list[str]
 
     @property
     def ok(self) -> bool:

@@ -92,6 +92,33 @@ def test_verify_finds_one_flipped_bit(vicinal, index):
     assert vicinal("search", index, index.with_name("queries.npy")).status == 3
 
 
+def test_verify_mends_what_can_be_made_anew(vicinal, index, vectors):
+    whole = index.read_bytes()
+    said = vicinal("verify", index, "--repair", "--json")
+    assert (said.status, said.json["mended"]) == (0, [])
+    assert index.read_bytes() == whole
+    data = bytearray(whole)
+    # Vectors come first, then links, then the sums of blocks.
+    middle = 4096 + vectors.nbytes + (len(data) - 4096 - vectors.nbytes) // 2
+    data[middle : middle + 3000] = bytes(3000)
+    index.write_bytes(data)
+    assert vicinal("verify", index).status == 1
+    said = vicinal("verify", index, "--repair")
+    assert said.status == 0
+    assert "inserted anew" in said.out
+    assert "whole" in vicinal("verify", index).out
+
+
+def test_verify_says_what_nothing_can_be_made_from(vicinal, index):
+    data = bytearray(index.read_bytes())
+    data[4096 + 100] ^= 1
+    index.write_bytes(data)
+    said = vicinal("verify", index, "--repair")
+    assert said.status == 1
+    assert "walk" in said.err
+    assert index.read_bytes() == data
+
+
 def test_verify_names_vectors_that_no_search_reaches(vicinal, index, monkeypatch):
     whole = library.Index.open(index).verify()
     torn = replace(whole, unreachable=np.arange(100, 112))

@@ -40,8 +40,9 @@ class Dictionary(RuleBasedStateMachine):
         M=st.integers(2, 8),
         ef_construction=st.integers(1, 20),
         seed=st.integers(0, 2**64 - 1),
+        layout=st.sampled_from(["compact", "fast"]),
     )
-    def make(self, metric: str, dtype: str, **parameters: int) -> None:
+    def make(self, metric: str, dtype: str, **parameters: Any) -> None:
         self.index = vicinal.Index(DIM, metric, dtype, **parameters)
 
     @rule(rows=ROWS, data=st.data(), threads=st.integers(0, 3))

@@ -195,6 +195,11 @@ impl Ids {
         self.next.fetch_max(largest, Ordering::Relaxed);
     }
 
+    /// Gives back memory of the table that its ids don't need.
+    pub fn shrink(&self) {
+        self.by_id.write().shrink_to_fit();
+    }
+
     /// Forgets all ids.
     pub fn clear(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);

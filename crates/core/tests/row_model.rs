@@ -7,15 +7,14 @@
 mod row;
 mod sync;
 
-use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
 use loom::thread;
 
 use row::{HEADER, NONE, Row};
-use sync::Weaker::{self, AcquireExchange, AcquireFence, AcquireLoad, ReleaseFence, ReleaseStore};
-use sync::{AtomicU32, without};
+use sync::Weaker::{AcquireExchange, AcquireFence, AcquireLoad, ReleaseFence, ReleaseStore};
+use sync::{AtomicU32, prove};
 
 /// The words of a row for up to two links.
 struct Words([AtomicU32; HEADER + 2]);
@@ -132,15 +131,6 @@ fn no_change_is_lost_between_a_copy_and_its_lock() {
     increment(&words);
     other.join().unwrap();
     assert_eq!(words.links(), [3]);
-}
-
-/// Runs a model, then once more without each set of orderings that it must notice the lack of.
-fn prove(model: fn(), needs: &'static [&'static [Weaker]]) {
-    loom::model(model);
-    for weaker in needs {
-        let passes = catch_unwind(|| without(weaker, || loom::model(model))).is_ok();
-        assert!(!passes, "the model passes without {weaker:?}: it proves nothing");
-    }
 }
 
 #[test]

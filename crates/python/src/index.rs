@@ -67,6 +67,17 @@ impl Index {
         detached(py, || vicinal_core::Index::open(&path, mmap)).map(Index::of)
     }
 
+    /// The index of a damaged file, and what was mended of it, in words.
+    #[staticmethod]
+    #[pyo3(signature = (path, threads, /))]
+    fn salvage(py: Python<'_>, path: PathBuf, threads: usize) -> PyResult<(Self, Vec<String>)> {
+        isa()?;
+        let run = Run::new(threads);
+        let work = || vicinal_core::Index::salvage(&path, &run);
+        let (core, mended) = watched(py, &run, Cost::unknown(), 0, None, work)?;
+        Ok((Index::of(core), mended))
+    }
+
     /// Writes the index to a file.
     #[pyo3(signature = (path, /))]
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
@@ -386,11 +397,18 @@ impl Index {
         report::stats(py, &detached(py, || self.core.stats())?)
     }
 
-    /// What a full traversal found, by name.
-    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    /// What a full traversal found, by name, and before that what was mended, if that was asked for.
+    #[pyo3(signature = (repair, /))]
+    fn verify<'py>(&self, py: Python<'py>, repair: bool) -> PyResult<Bound<'py, PyDict>> {
         let _locked = self.writers.enter()?;
         let run = Run::new(0);
-        let cost = Cost::scan(1, self.core.len(), self.core.params().dim);
-        report::findings(py, watched(py, &run, cost, self.core.len(), None, || self.core.verify(&run))?)
+        let scan = Cost::scan(1, self.core.len(), self.core.params().dim);
+        let cost = if repair { Cost::unknown() } else { scan };
+        let work = || {
+            let mended = if repair { self.core.repair(&run)? } else { Vec::new() };
+            self.core.verify(&run).map(|report| (report, mended))
+        };
+        let (report, mended) = watched(py, &run, cost, self.core.len(), None, work)?;
+        report::findings(py, report, mended)
     }
 }

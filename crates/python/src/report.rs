@@ -26,7 +26,7 @@ pub fn stats<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyDict>
 }
 
 /// The fields of `vicinal.Report`.
-pub fn findings(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyDict>> {
+pub fn findings(py: Python<'_>, report: Report, mended: Vec<String>) -> PyResult<Bound<'_, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("reachable", report.reachable)?;
     fields.set_item("unreachable", PyArray1::from_vec(py, report.unreachable))?;
@@ -35,5 +35,6 @@ pub fn findings(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyDict>> {
     fields.set_item("dangling_links", report.dangling_links)?;
     fields.set_item("duplicates", report.duplicates)?;
     fields.set_item("broken", report.broken)?;
+    fields.set_item("mended", mended)?;
     Ok(fields)
 }

@@ -55,6 +55,11 @@ impl Cost {
         cost.and_answers(queries, options.k)
     }
 
+    /// Of what nobody knows before it was looked at: watched in any case.
+    pub fn unknown() -> Self {
+        Cost(Self::LONG)
+    }
+
     /// And of filling `k` places for each of `queries`: a place is written in the time of a few comparisons.
     pub fn and_answers(self, queries: usize, k: usize) -> Self {
         Cost(self.0.saturating_add(queries.saturating_mul(k).saturating_mul(4)))

@@ -1,7 +1,9 @@
 """``vicinal info`` and ``vicinal verify``: what an index is, and whether it is whole."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from vicinal.cli.files import size
 from vicinal.cli.options import IndexFile, Json
@@ -70,22 +72,35 @@ def info(index: IndexFile, json: Json = False) -> None:
 VERIFY_EXAMPLES = """\b
 Example:
   vicinal verify vectors.vicinal
+  vicinal verify vectors.vicinal --repair
 """
 
 
-def verify(index: IndexFile, json: Json = False) -> None:
+def verify(
+    index: IndexFile,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be made anew, and write the file.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check an index: every byte against its checksum, every vector for a way that leads to it.
 
     Status 1 says that the file is damaged, or that a search could not arrive at some vector; status
-    3 that it could not be read at all, or is no index.
+    3 that it could not be read at all, or is no index. With --repair it says what nothing could be
+    made from: vectors and ids are in the file alone.
     """
     from vicinal import Index
 
     began = time.perf_counter()
     facts: dict[str, Any] = {"command": "verify", "index": str(index)}
     try:
-        opened = Index.open(index)
-        report = opened.verify()
+        if repair:
+            opened, report = Index.salvage(index)
+            if report.mended and report.ok:
+                opened.save(index)
+        else:
+            opened = Index.open(index)
+            report = opened.verify()
     except CorruptionError as error:
         facts |= {"ok": False, "damage": [str(error)]}
         unreachable: list[int] = []
@@ -101,11 +116,15 @@ def verify(index: IndexFile, json: Json = False) -> None:
             "one_way_links": int(report.one_way_links),
             "duplicates": int(report.duplicates),
         }
+        if repair:
+            facts["mended"] = report.mended
     facts["seconds"] = round(time.perf_counter() - began, 3)
 
     if json:
         print_json(facts)
     elif facts["ok"]:
+        for line in facts.get("mended", ()):
+            print(f"{index}: {line}")
         print(
             f"{index}: whole; {facts['reachable']:,} of {facts['vectors']:,} vectors can be "
             f"reached over {facts['links']:,} links"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vicinal import checks
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike
+
+    from vicinal.report import Report
 
 #: What a row of layer 0 may hold.
 LAYOUTS = ("compact", "fast", "auto")
@@ -126,6 +129,39 @@ class Index(Looking):
         index = cls.__new__(cls)
         index._hold(NativeIndex.open(checks.path(path), checks.flag("mmap", mmap)))
         return index
+
+    @classmethod
+    def salvage(cls, path: str | os.PathLike[str], *, threads: int = 0) -> tuple[Index, Report]:
+        """Open a damaged file, and make anew what can be made from the rest.
+
+        Links, their codes, chains of equal vectors, levels, norms and the entry point follow from
+        the vectors; nodes whose rows still hold keep them. Vectors, ids and the record of what was
+        removed are in the file alone: where they are damaged, that is an error as it is for `open`.
+        The file stays as it is; `save` writes what was mended.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        threads : int
+            0 means all cores.
+
+        Returns
+        -------
+        Index, Report
+            The index in memory, and what `verify` says of it now, with `Report.mended`.
+
+        Raises
+        ------
+        CorruptionError
+            Damage that nothing can be made from; names the block.
+        FileMissingError, FormatError, StorageError
+            As in `open`.
+        """
+        native, mended = NativeIndex.salvage(checks.path(path), checks.threads(threads))
+        index = cls.__new__(cls)
+        index._hold(native)
+        return index, replace(index.verify(), mended=mended)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to a file, which is complete or not there at all.

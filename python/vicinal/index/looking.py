@@ -229,6 +229,22 @@ class Looking(Exploring):
         layers = [GraphLayer(*links) for links in told["layers"]]
         return Graph(told["ids"], told["levels"], told["nodes"], layers)
 
-    def verify(self) -> Report:
-        """Walk the whole graph, and check that every vector can be found."""
-        return Report(**self._native.verify())
+    def verify(self, *, repair: bool = False) -> Report:
+        """Walk the whole graph, and check that every vector can be found.
+
+        Parameters
+        ----------
+        repair : bool
+            True mends first what breaks a law, and tells of it in `Report.mended`: links, their
+            codes, chains of equal vectors, levels and the entry point, all of which follow from the
+            vectors. What holds stays as it is. Searches go on meanwhile. `Index.salvage` does it
+            for a file too damaged to be opened.
+
+        Raises
+        ------
+        CorruptionError
+            A mapped file is damaged; names the block.
+        ReadOnlyError
+            A repair of an index that was opened with ``mmap=True``.
+        """
+        return Report(**self._native.verify(checks.flag("repair", repair)))

@@ -10,6 +10,12 @@ pub trait Admission: Copy + Sync {
 
     /// Whether this slot may be.
     fn admits(self, slot: u32) -> bool;
+
+    /// Whether all may be but those that don't belong to the index: they are few, and the walk is the same.
+    #[inline(always)]
+    fn is_open(self) -> bool {
+        Self::EVERYONE
+    }
 }
 
 /// All slots.
@@ -41,5 +47,10 @@ impl Admission for Admitted<'_> {
     fn admits(self, slot: u32) -> bool {
         let allowed = |words: &[u64]| words.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1);
         self.allowed.is_none_or(allowed) && self.live.now(slot)
+    }
+
+    #[inline(always)]
+    fn is_open(self) -> bool {
+        self.allowed.is_none()
     }
 }

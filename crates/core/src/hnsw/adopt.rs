@@ -42,3 +42,63 @@ pub fn foster_homes<'a>(graph: &'a Graph, near: &'a [u32]) -> impl Iterator<Item
         Some(node)
     })
 }
+
+/// The trees so far: of each slot the way to the root of its tree, and how many edges it has.
+pub struct Forest {
+    toward: Vec<u32>,
+    edges: Vec<u16>,
+    most: usize,
+    joined: Vec<(u32, u32)>,
+}
+
+impl Forest {
+    /// No edges yet, between `slots` slots.
+    pub fn new(graph: &Graph, slots: usize) -> Self {
+        Forest {
+            toward: (0..slots as u32).collect(),
+            edges: vec![0; slots],
+            most: most_protected(graph),
+            joined: Vec::new(),
+        }
+    }
+
+    /// Takes in a slot of a tree that is there, with its root and how many edges it has.
+    pub fn take(&mut self, slot: u32, root: u32, edges: usize) {
+        self.toward[slot as usize] = root;
+        self.edges[slot as usize] = edges as u16;
+    }
+
+    /// The edges that were joined, from both ends.
+    pub fn into_joined(self) -> Vec<(u32, u32)> {
+        self.joined
+    }
+
+    /// The root of a slot's tree.
+    pub fn root(&mut self, mut slot: u32) -> u32 {
+        while self.toward[slot as usize] != slot {
+            let next = self.toward[self.toward[slot as usize] as usize];
+            self.toward[slot as usize] = next;
+            slot = next;
+        }
+        slot
+    }
+
+    /// Whether a slot may have one more edge.
+    pub fn has_room(&self, slot: u32) -> bool {
+        usize::from(self.edges[slot as usize]) < self.most
+    }
+
+    /// Joins the trees of two slots by an edge between them, if they are two and the slots have room; says whether.
+    pub fn join(&mut self, a: u32, b: u32) -> bool {
+        let (root_a, root_b) = (self.root(a), self.root(b));
+        let joins = root_a != root_b && self.has_room(a) && self.has_room(b);
+        if joins {
+            // The older root stays.
+            self.toward[root_a.max(root_b) as usize] = root_a.min(root_b);
+            self.edges[a as usize] += 1;
+            self.edges[b as usize] += 1;
+            self.joined.extend([(a, b), (b, a)]);
+        }
+        joins
+    }
+}

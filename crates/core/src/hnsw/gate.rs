@@ -68,7 +68,7 @@ impl<A: Admission> Gate<A> {
     /// The score beyond which candidates are not worth a hop, by the nearest found so far.
     #[inline(always)]
     pub fn bound(&self, found: &Pool) -> f32 {
-        if A::EVERYONE {
+        if self.admit.is_open() {
             return match self.stop {
                 Some(stop) => self.times_the_kth(stop, self.factor, found),
                 None => found.bound(),

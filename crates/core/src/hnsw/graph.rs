@@ -129,6 +129,19 @@ impl Graph {
         self.upper_rows.store(rows, Ordering::Release);
     }
 
+    /// Makes room for so many upper rows, which are then in use.
+    pub(super) fn reserve_upper(&self, rows: u32) -> Result<()> {
+        self.upper.reserve(rows as usize)?;
+        self.upper_rows.store(rows, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes nobody hold the lock of any row of a snapshot of `slots` slots that is to be repaired.
+    pub fn unlock_all(&self, slots: u32) {
+        (0..slots).for_each(|slot| self.layer0(slot).unlock());
+        (0..self.upper_rows()).for_each(|row| self.upper(row).unlock());
+    }
+
     /// Lays out rows without links for the slots of a batch, each with its level. A slot that is used again keeps the
     /// level that it has, and with it its upper rows.
     pub fn lay_out(&self, batch: &Slots, law: &LevelLaw) -> Result<()> {
@@ -151,7 +164,7 @@ impl Graph {
     }
 
     /// Makes the rows of a slot that nobody knows those of a node without links.
-    fn clear_slot(&self, slot: u32, level: usize, first_upper: u32) {
+    pub(super) fn clear_slot(&self, slot: u32, level: usize, first_upper: u32) {
         let (row, codes) = self.coded_row(slot);
         row.lock().init(level, first_upper);
         // SAFETY: the row begins with so many bytes, and nobody knows the slot. A removed node or a cancelled add may

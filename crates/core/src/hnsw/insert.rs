@@ -11,8 +11,14 @@ use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
+use crate::error::{Error, Result};
 use crate::filter::Everyone;
+use crate::run::Run;
+use crate::slots::Slots;
 use crate::vectors::Vectors;
+
+/// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
+const SEED_ROWS: usize = 256;
 
 /// Links new slots into a graph.
 pub struct Inserter<'a> {
@@ -27,6 +33,23 @@ impl<'a> Inserter<'a> {
     /// Gathers `ef_construction` candidates on each layer; `slots` are in use once the batch is in.
     pub fn new(editor: Editor<'a>, ef_construction: usize, slots: usize) -> Self {
         Inserter { editor, graph: editor.graph, vectors: editor.vectors, ef_construction, slots }
+    }
+
+    /// Links slots into a graph of `there` nodes. See [`Inserter::insert`].
+    pub fn insert_all(&self, slots: &Slots, there: usize, run: &Run) -> Result<()> {
+        let seeds = SEED_ROWS.saturating_sub(there).min(slots.len());
+        let mut scratch = Scratch::default();
+        for i in 0..seeds {
+            if run.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            self.insert(slots.get(i), &mut scratch);
+            run.advance(1);
+        }
+        run.for_each(slots.len() - seeds, 16, Scratch::default, |scratch, i| {
+            self.insert(slots.get(seeds + i), scratch);
+            Ok(())
+        })
     }
 
     /// Links `slot`, whose rows were laid out by [`Graph::lay_out`]. Threads may insert different slots at once, and

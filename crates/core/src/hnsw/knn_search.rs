@@ -106,7 +106,7 @@ fn begin<'a, A: Admission>(
     let stop = vectors.zero_score().and_then(|zero| Some(Stop { zero, exponent: graph.spread.exponent()? }));
     let list = if stop.is_some() || vectors.coder().is_some() { WIDEN * ef } else { ef + ef / 2 };
     // A walk that takes only some along goes farther, until it is told that it would cost more than a scan.
-    let (long, most) = if A::EVERYONE { (list, list) } else { (list.max(most.min(LONGEST)), list.max(most)) };
+    let (long, most) = if admit.is_open() { (list, list) } else { (list.max(most.min(LONGEST)), list.max(most)) };
     scratch.pool.reset(long);
     scratch.measured.reset(if stop.is_some() { k + margin(vectors) } else { list });
     let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop);
@@ -116,7 +116,7 @@ fn begin<'a, A: Admission>(
     let Some(coder) = vectors.coder() else {
         scratch.pool.offer(start);
         scratch.visited.insert(start.slot());
-        search_layer(graph, &scorer, 0, gate, if A::EVERYONE { usize::MAX } else { most }, scratch, watch);
+        search_layer(graph, &scorer, 0, gate, if admit.is_open() { usize::MAX } else { most }, scratch, watch);
         scratch.visited.clear();
         return None;
     };
@@ -166,7 +166,7 @@ fn finish<A: Admission>(
         }
     });
     found.counters = counters(scratch, found.nodes.len());
-    found.cut_short = scratch.cut_short && !A::EVERYONE;
+    found.cut_short = scratch.cut_short && !admit.is_open();
 }
 
 /// Checks of a mapped snapshot that a slot on the chain of a node is one of its twins.

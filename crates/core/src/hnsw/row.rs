@@ -87,13 +87,23 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Makes nobody hold the lock of a row that came from a snapshot, whatever it says. Nobody else knows the row.
+    pub fn unlock(self) {
+        self.0[0].store(0, Ordering::Relaxed);
+    }
+
     /// Checks a row that came from a snapshot of `slots` slots: nothing in it must keep a reader waiting or lead it
     /// outside.
     pub fn check_stored(self, slots: u32) -> Result<(), &'static str> {
-        let word = |i: usize| self.0[i].load(Ordering::Relaxed);
-        if word(0) != 0 {
+        if self.0[0].load(Ordering::Relaxed) != 0 {
             return Err("its version is not zero");
         }
+        self.check_words(slots)
+    }
+
+    /// What [`Row::check_stored`] checks of all but the version.
+    pub fn check_words(self, slots: u32) -> Result<(), &'static str> {
+        let word = |i: usize| self.0[i].load(Ordering::Relaxed);
         if word(1) & UNKNOWN != 0 || (word(1) & 0xffff) as usize > self.capacity() {
             return Err("its degree is more than a row holds");
         }
@@ -207,6 +217,13 @@ impl LockedRow<'_> {
         self.row.0[2].store(upper, Ordering::Relaxed);
         self.row.0[3].store(NONE, Ordering::Relaxed);
         self.set_header(0, level);
+    }
+
+    /// Sets the level, and the first of the upper rows.
+    pub fn put_place(&self, level: usize, upper: u32) {
+        let rest = self.row.0[1].load(Ordering::Relaxed) & (0xffff | TWIN);
+        self.row.0[1].store(rest | (level as u32) << 16, Ordering::Relaxed);
+        self.row.0[2].store(upper, Ordering::Relaxed);
     }
 
     /// Replaces all links of a row.

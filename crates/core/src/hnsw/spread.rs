@@ -69,12 +69,13 @@ impl Spread {
         }
     }
 
-    /// Forgets as many nodes as were removed: those that come after them count for more, and the mean follows the data.
-    pub fn forget(&self, removed: u64) {
+    /// Forgets the share of the nodes that was removed, `removed` of `all`: those that come after them count for more,
+    /// and the mean follows the data. (Not as many nodes as were removed: not every one was learned from.)
+    pub fn forget(&self, removed: u64, all: u64) {
         let (sum, nodes) = self.parts();
-        let left = nodes.saturating_sub(removed);
+        let left = (u128::from(nodes) * u128::from(all - removed) / u128::from(all.max(1))) as u64;
         if left < nodes {
-            self.restore((((u128::from(sum)) * u128::from(left) / u128::from(nodes)) as u64, left));
+            self.restore(((u128::from(sum) * u128::from(left) / u128::from(nodes)) as u64, left));
         }
     }
 

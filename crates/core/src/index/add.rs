@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use super::Index;
 use crate::error::{Error, Result};
-use crate::hnsw::{self, Bulk, Editor, Inserter, Removed, Scratch, Undo};
+use crate::hnsw::{self, Bulk, Editor, Inserter, Removed, Undo};
 use crate::run::Run;
 use crate::slots::Slots;
 use crate::types::{MAX_SLOTS, Matrix, Params};
 use crate::vectors::check_rows;
-
-/// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
-const SEED_ROWS: usize = 256;
 
 impl Index {
     /// Adds rows of the stored dtype: all of them, or none if anything is wrong or the run is cancelled. Returns their
@@ -121,18 +118,6 @@ impl Index {
             return bulk.link();
         }
         let inserter = Inserter::new(*editor, self.params.ef_construction, slots.end() as usize);
-        let seeds = SEED_ROWS.saturating_sub(self.len()).min(rows.rows);
-        let mut scratch = Scratch::default();
-        for i in 0..seeds {
-            if run.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
-            inserter.insert(slots.get(i), &mut scratch);
-            run.advance(1);
-        }
-        run.for_each(rows.rows - seeds, 16, Scratch::default, |scratch, i| {
-            inserter.insert(slots.get(seeds + i), scratch);
-            Ok(())
-        })
+        inserter.insert_all(slots, self.len(), run)
     }
 }

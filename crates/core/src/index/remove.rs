@@ -67,7 +67,8 @@ impl Index {
         self.ids.commit(added, ids, removed);
         self.set_end(added.end());
         self.live.change(added, removed);
-        self.graph.spread.forget(removed.len() as u64);
+        let removed = removed.len() as u64;
+        self.graph.spread.forget(removed, self.live.count() + removed);
         let mut spare = self.spare.lock();
         spare.put_removed(left, &self.readers);
         // What a cancelled sweep leaves is made up for by the next one.
@@ -111,6 +112,7 @@ impl Index {
     pub fn compact(&self, run: &Run) -> Result<Compacted> {
         self.check_writable()?;
         let _writer = self.writing(run)?;
+        self.ids.shrink();
         let mut spare = self.spare.lock();
         if !spare.begin_round() {
             return Ok(Compacted::default());

@@ -1,8 +1,9 @@
 //! How an index is doing: figures, and the check of all of it.
 
 use super::Index;
+use crate::bits::Bits;
 use crate::error::Result;
-use crate::hnsw;
+use crate::hnsw::{self, Editor, Removed, Repair};
 use crate::run::Run;
 
 /// Figures of an index that say how it is doing.
@@ -94,6 +95,33 @@ impl Index {
             broken: found.broken,
         };
         self.undamaged().map(|()| report)
+    }
+
+    /// Mends what [`Index::verify`] complains of, from the vectors and from what of the graph holds. Says what, in
+    /// words; nothing if all was well. A repair that is cancelled leaves an index that searches as far as it came, and
+    /// can be begun again.
+    pub fn repair(&self, run: &Run) -> Result<Vec<String>> {
+        self.check_writable()?;
+        self.repair_rows(&Bits::default(), run)
+    }
+
+    /// As [`Index::repair`], and of the `distrusted` slots no row is believed.
+    pub(crate) fn repair_rows(&self, distrusted: &Bits, run: &Run) -> Result<Vec<String>> {
+        let _writer = self.writing(run)?;
+        let mut spare = self.spare.lock();
+        let repair = Repair {
+            editor: Editor { graph: &self.graph, vectors: &self.vectors, undo: None },
+            law: self.law,
+            slots: self.end(),
+            free: &spare.bits(),
+            distrusted,
+            ef_construction: self.params.ef_construction,
+            run,
+        };
+        let mut mended = repair.run()?;
+        let retired = std::mem::take(&mut mended.retired);
+        spare.put_removed(Removed { retired, unnamed: Vec::new() }, &self.readers);
+        Ok(mended.in_words())
     }
 
     /// The id of a node's vector, or of its first twin if the node itself was removed.

@@ -8,7 +8,7 @@ use crate::readers::Readers;
 
 /// Rows that are swept for each node that is retired. One slot in so many, about, waits for a round over all rows, and
 /// as many again for the next one.
-const PACE: u64 = 64;
+const PACE: u64 = 128;
 
 /// A node waits until all rows were swept, so that none names it. Then any slot waits until no reader can be at it.
 #[derive(Debug, Default)]

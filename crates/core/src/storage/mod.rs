@@ -35,6 +35,14 @@ impl Index {
         if mmap { map::open(path) } else { read::open(path) }
     }
 
+    /// Opens a damaged file, and mends what can be made anew: links, their codes, chains of equal vectors, the levels, the
+    /// entry point, and norms. Says what was mended, in words. What only the file knows, vectors and ids and which of
+    /// them were removed, must be whole: damage there is [`Error::Corruption`] as ever. The file stays as it is.
+    pub fn salvage(path: &Path, run: &Run) -> Result<(Index, Vec<String>)> {
+        check_endian()?;
+        read::salvage(path, run)
+    }
+
     /// What opening a snapshot checks of all of it when it is read, caught up for one that was mapped.
     pub(crate) fn check_snapshot(&self, run: &Run) -> Result<()> {
         let Some(file) = self.mapped() else { return Ok(()) };

@@ -1,7 +1,10 @@
 //! Reading a whole snapshot into memory of our own.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use super::format::{AUX, Header, IDS, LINKS, LO, ORDER, STATE, UPPER, WALK};
@@ -9,13 +12,15 @@ use super::states::States;
 use super::structure::StoredIds;
 use super::{io, structure};
 use crate::arena::Arena;
-use crate::blocks::{BLOCK, Section};
+use crate::bits::Bits;
+use crate::blocks::{BLOCK, Layout, Section};
 use crate::error::{Error, Result};
-use crate::hnsw::{Graph, Spread};
+use crate::hnsw::{Graph, LevelLaw, Spread};
 use crate::ids::Ids;
 use crate::index::{Index, Parts, Spare};
 use crate::live::Live;
 use crate::mapped::check_sums;
+use crate::run::Run;
 use crate::vectors::Vectors;
 
 /// Bytes that are read at once: little enough to be summed while they are in the cache.
@@ -41,10 +46,59 @@ pub fn open(path: &Path) -> Result<Index> {
     let (file, header) = open_header(path)?;
     let layout = header.layout();
     let sums = read_sums(path, &file, layout.sums())?;
-    let reader = SectionReader { path, file: &file, sums: &sums };
+    let reader = SectionReader { path, file: &file, sums: &sums, bad: None };
+    let (parts, free) = parts(&reader, &layout, header)?;
+    let Parts { vectors, graph, live, slots, .. } = &parts;
+    structure::check(path, &layout, graph, vectors, live, &free, *slots)?;
+    let retired = live.see(|live| graph.revive(live, &free, *slots));
+    let spare = Spare::new(free.iter(*slots).collect(), retired);
+    Ok(Index::from_parts(Parts { spare, ..parts }))
+}
+
+/// Opens a damaged snapshot; says what was mended. What can't be made anew has to be whole.
+pub fn salvage(path: &Path, run: &Run) -> Result<(Index, Vec<String>)> {
+    let (file, header) = open_header(path)?;
+    let layout = header.layout();
+    let sums = read_sums(path, &file, layout.sums())?;
+    let bad = RefCell::default();
+    let reader = SectionReader { path, file: &file, sums: &sums, bad: Some(&bad) };
+    let (parts, free) = parts(&reader, &layout, header)?;
+    let Parts { vectors, graph, live, slots, .. } = &parts;
+    let slots = *slots;
+    let mut mended = Vec::new();
+    let norms = structure::mend_vectors(path, &layout, vectors, &free, slots)?;
+    if norms > 0 {
+        mended.push(format!("{norms} norms were computed anew"));
+    }
+    graph.unlock_all(slots);
+    live.see(|live| live.iter(slots).for_each(|slot| _ = graph.living.insert(slot)));
+    // By the law of the levels: what the rows themselves say of it may be damaged as well.
+    let law = LevelLaw::new(parts.params.seed, parts.params.p());
+    let distrusted = Bits::default();
+    let mut upper = 0;
+    for slot in 0..slots {
+        let end = upper + law.level(slot) as u32;
+        let is_bad = |name: &str, rows: Range<u32>| {
+            let section = layout.section(name);
+            let at = |row: u32| section.offset + u64::from(row) * section.row_bytes as u64;
+            let (first, end) = (at(rows.start) / BLOCK as u64, at(rows.end).div_ceil(BLOCK as u64));
+            bad.borrow().range(first..end).next().is_some()
+        };
+        if is_bad(LINKS, slot..slot + 1) || (upper < end && is_bad(UPPER, upper..end)) {
+            distrusted.insert(slot);
+        }
+        upper = end;
+    }
+    let index = Index::from_parts(Parts { spare: Spare::new(free.iter(slots).collect(), Vec::new()), ..parts });
+    mended.extend(index.repair_rows(&distrusted, run)?);
+    Ok((index, mended))
+}
+
+/// What a file says, and its free slots. How its rows fit together is not checked yet.
+fn parts(reader: &SectionReader<'_>, layout: &Layout, header: Header) -> Result<(Parts, Bits)> {
+    let path = reader.path;
     let arena = |name| layout.find(name).map(|section| reader.arena(section)).transpose();
     let required = |name| reader.arena(layout.section(name));
-
     let space = header.space();
     let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?).with_layout(&header.params);
     let mut graph = Graph::from_parts(
@@ -56,30 +110,20 @@ pub fn open(path: &Path) -> Result<Index> {
         header.entry,
     );
     graph.spread = Spread::from_parts(header.spread);
-    let States { live, free } = States::new(path, &layout, &header, arena(STATE)?.as_ref())?;
+    let States { live, free } = States::new(path, layout, &header, arena(STATE)?.as_ref())?;
     let live = Live::from_bits(live, header.slots);
     let ids = match (arena(IDS)?, arena(ORDER)?) {
         (Some(by_slot), Some(order)) => {
             let stored = StoredIds { by_slot: &by_slot, order: &order, next: header.next_id };
-            structure::check_ids(path, &layout, &stored, &live, header.slots)?;
+            structure::check_ids(path, layout, &stored, &live, header.slots)?;
             let slots: Vec<u32> = live.see(|live| live.iter(header.slots).collect());
             Ids::from_stored(by_slot, slots.into_iter(), header.next_id)
         }
         _ => Ids::new(header.next_id),
     };
-    structure::check(path, &layout, &graph, &vectors, &live, &free, header.slots)?;
-    let retired = live.see(|live| graph.revive(live, &free, header.slots));
-    let spare = Spare::new(free.iter(header.slots).collect(), retired);
-    Ok(Index::from_parts(Parts {
-        params: header.params,
-        vectors,
-        graph,
-        ids,
-        live,
-        spare,
-        slots: header.slots,
-        mapped: None,
-    }))
+    let spare = Spare::default();
+    let Header { params, slots, .. } = header;
+    Ok((Parts { params, vectors, graph, ids, live, spare, slots, mapped: None }, free))
 }
 
 /// The file is not as long as it was a moment ago.
@@ -112,6 +156,9 @@ struct SectionReader<'a> {
     path: &'a Path,
     file: &'a File,
     sums: &'a [u32],
+    /// Where the blocks are noted, by number, whose sum does not match and that can be made anew; without, they are
+    /// refused as all others are.
+    bad: Option<&'a RefCell<BTreeSet<u64>>>,
 }
 
 impl SectionReader<'_> {
@@ -147,6 +194,10 @@ impl SectionReader<'_> {
         if self.sums[at as usize / BLOCK - 1] == found {
             return Ok(());
         }
-        Err(section.damage(self.path, at, "the checksum does not match"))
+        match self.bad.filter(|_| [AUX, LINKS, UPPER].contains(&section.name)) {
+            Some(bad) => _ = bad.borrow_mut().insert(at / BLOCK as u64),
+            None => return Err(section.damage(self.path, at, "the checksum does not match")),
+        }
+        Ok(())
     }
 }

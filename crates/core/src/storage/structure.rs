@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::format::{LINKS, ORDER, UPPER};
+use super::format::{AUX, LINKS, ORDER, UPPER};
 use crate::arena::Arena;
 use crate::bits::Bits;
 use crate::blocks::{Layout, Section};
@@ -80,6 +80,28 @@ fn check_vectors(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// As [`check`] checks vectors; norms that are not theirs are computed anew. Says how many.
+pub fn mend_vectors(path: &Path, layout: &Layout, vectors: &Vectors, free: &Bits, slots: u32) -> Result<u64> {
+    let Space { dim, dtype, .. } = vectors.space();
+    let mut row = vec![0; dtype.row_bytes(dim)];
+    let mut mended = 0;
+    for slot in (0..slots).filter(|&slot| !free.get(slot)) {
+        // SAFETY: all rows were read from the file, and nobody else knows them yet.
+        match unsafe { vectors.check_stored(slot, &mut row) } {
+            Ok(()) => {}
+            Err((AUX, _)) => {
+                // SAFETY: as above; the vector itself was found well.
+                unsafe { vectors.write(slot, &row) };
+                mended += 1;
+            }
+            Err((part, message)) => {
+                return Rows { path, section: layout.section(part) }.refuse(slot, message);
+            }
+        }
+    }
+    Ok(mended)
 }
 
 /// Checks each slot's layer-0 row by itself; returns the level of each, [`TWIN`] for those on a chain and [`FREE`].

@@ -3,7 +3,7 @@
 //! Inserting one by one, each node is adopted by the nearest that is in. Here all edges are known at once, and the
 //! shortest that join what was apart make the tree (Kruskal's): those that the occlusion rule spares in any case.
 
-use super::super::adopt::{most_protected, protected};
+use super::super::adopt::{Forest, protected};
 use super::super::graph::Graph;
 use super::super::pool::Candidate;
 use super::order::in_order;
@@ -27,40 +27,6 @@ impl Tree {
     }
 }
 
-/// The trees so far: of each slot the way to the root of its tree, and how many edges it has.
-struct Forest {
-    toward: Vec<u32>,
-    edges: Vec<u16>,
-    most: usize,
-    joined: Vec<(u32, u32)>,
-}
-
-impl Forest {
-    fn root(&mut self, mut slot: u32) -> u32 {
-        while self.toward[slot as usize] != slot {
-            let next = self.toward[self.toward[slot as usize] as usize];
-            self.toward[slot as usize] = next;
-            slot = next;
-        }
-        slot
-    }
-
-    fn has_room(&self, slot: u32) -> bool {
-        usize::from(self.edges[slot as usize]) < self.most
-    }
-
-    fn join(&mut self, a: u32, b: u32) {
-        let (root_a, root_b) = (self.root(a), self.root(b));
-        if root_a != root_b && self.has_room(a) && self.has_room(b) {
-            // The older root stays.
-            self.toward[root_a.max(root_b) as usize] = root_a.min(root_b);
-            self.edges[a as usize] += 1;
-            self.edges[b as usize] += 1;
-            self.joined.extend([(a, b), (b, a)]);
-        }
-    }
-}
-
 /// Joins the new among `nodes`, which are those from `first` on, to each other and to the old, which are a tree
 /// already. `edges_of` are the edges that a new node chose, nearest first.
 pub fn plant(
@@ -73,17 +39,11 @@ pub fn plant(
 ) -> Result<Tree> {
     let slots = nodes.last().map_or(0, |&slot| slot as usize + 1);
     let (old, new) = nodes.split_at(nodes.partition_point(|&slot| slot < first));
-    let mut forest = Forest {
-        toward: (0..slots as u32).collect(),
-        edges: vec![0; slots],
-        most: most_protected(graph),
-        joined: Vec::new(),
-    };
+    let mut forest = Forest::new(graph, slots);
     let mut links = vec![0; graph.capacity(0)];
     for &slot in old {
         let degree = graph.row(slot, 0).read(&mut links);
-        forest.edges[slot as usize] = protected(&links[..degree]) as u16;
-        forest.toward[slot as usize] = old[0];
+        forest.take(slot, old[0], protected(&links[..degree]));
     }
     for range in [0..FIRST, FIRST..usize::MAX] {
         let mut edges = Vec::new();
@@ -95,11 +55,12 @@ pub fn plant(
             let root = forest.root(slot);
             edges.extend(candidates.filter(|c| forest.root(c.slot()) != root).map(|c| (c, slot)));
         }
-        in_order(edges, run, |(candidate, slot)| forest.join(slot, candidate.slot()))?;
+        in_order(edges, run, |(candidate, slot)| _ = forest.join(slot, candidate.slot()))?;
     }
     join_the_rest(vectors, nodes, &mut forest, run)?;
-    let mut tree = Tree(Vec::with_capacity(forest.joined.len()));
-    in_order(forest.joined, run, |edge| tree.0.push(edge))?;
+    let joined = forest.into_joined();
+    let mut tree = Tree(Vec::with_capacity(joined.len()));
+    in_order(joined, run, |edge| tree.0.push(edge))?;
     Ok(tree)
 }
 
