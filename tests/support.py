@@ -22,6 +22,15 @@ SPACES = [(metric, dtype) for metric in METRICS for dtype in NUMBERS]
 SPACES += [("hamming", "bits"), ("jaccard", "bits")]
 
 
+def fast(metric: str, dtype: str) -> bool:
+    """Whether the layout "fast" is for these."""
+    return metric in ("l2", "sqeuclidean", "cosine") and dtype != "bits"
+
+
+#: Every metric, dtype and layout that go together.
+CASES = [(m, d, "compact") for m, d in SPACES] + [(m, d, "fast") for m, d in SPACES if fast(m, d)]
+
+
 def make_rows(rng: np.random.Generator, dtype: str, n: int, dim: int) -> NDArray[Any]:
     """Rows that lie in clusters, in a dtype that needs no conversion but bf16's and the bits'."""
     centers = rng.normal(size=(max(1, n // 50), dim))

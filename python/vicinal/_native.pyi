@@ -69,7 +69,7 @@ class _Route(TypedDict):
 
 class _Explanation(TypedDict):
     answer: _Answer
-    expected: tuple[int, int]
+    expected: tuple[int, int, int | None]
     route: _Route | None
 
 class _Shape(TypedDict):

@@ -48,8 +48,9 @@ class Counters:
     hops_per_layer : ndarray of int64, shape (n, layers)
         Nodes whose links were followed on each layer, layer 0 first.
     plan : ndarray of str, shape (n,)
-        How the query was answered: "graph" by a walk, "scan" by comparing all that match,
-        "graph+scan" by both, after a walk that did not find enough.
+        How the query was answered: "graph" by a walk, "two-hop" by a walk from match to match,
+        "scan" by comparing all that match, "graph+scan" by a walk of either kind that found too
+        little, or was expected to take longer than the scan that was made then.
     """
 
     distance_evaluations: NDArray[np.int64] | int

@@ -79,7 +79,7 @@ def test_only_those_that_match_are_found_and_never_fewer_than_there_are(
             matching = int(mask.sum())
             allowed = vicinal.IdSet(names[mask])
             among = np.where(mask, truth, np.inf)
-            for way in {plan, "scan", "auto"}:
+            for way in {plan, "scan", "auto", "two-hop"}:
                 r = ix.search(Q, K, filter=allowed, plan=way, ef_search=100, counters=True)
                 assert_array_equal(r.counts, min(K, matching), f"{kind} {way}")
                 found = r.ids[:, : min(K, matching)]
@@ -88,7 +88,9 @@ def test_only_those_that_match_are_found_and_never_fewer_than_there_are(
                 assert r.counters is not None
                 assert_array_equal(r.counters.matching, matching)
                 assert way != "scan" or set(r.counters.plan) == {"scan"}
-                if matching:
+                # A walk by matches alone needs some of them around.
+                surely = metric != "ip" and kind in ("half", "a tenth", "all")
+                if matching and (way != "two-hop" or surely):
                     least = 1.0 if way == "scan" else 0.95
                     assert recall(rows, among, min(K, matching)) >= least, f"{kind} {way}"
 
@@ -202,10 +204,11 @@ def test_what_can_not_be_meant_is_refused(rng: np.random.Generator) -> None:
     assert ix.search(X[0], 3, filter=[]).counts == 0
     with pytest.raises(vicinal.InvalidInputError, match="choose one of raise, ignore"):
         ix.search(X[0], 3, filter=[0], missing="maybe")
-    with pytest.raises(vicinal.InvalidInputError, match="choose one of auto, graph, scan"):
+    with pytest.raises(vicinal.InvalidInputError, match="choose one of auto, graph, two-hop, scan"):
         ix.search(X[0], 3, plan="guess")
-    with pytest.raises(vicinal.InvalidInputError, match="not exact"):
-        ix.search(X[0], 3, plan="graph", exact=True)
+    for plan in ("graph", "two-hop"):
+        with pytest.raises(vicinal.InvalidInputError, match="not exact"):
+            ix.search(X[0], 3, plan=plan, exact=True)
     assert vicinal.Index(DIM).search(X[0], 3, filter=np.zeros(0, bool)).counts == 0
 
 
@@ -254,29 +257,124 @@ def test_any_bytes_are_a_set_or_refused(data: bytes) -> None:
     assert vicinal.IdSet(read.serialize()) == read
 
 
+def matching(
+    rng: np.random.Generator, truth: NDArray[np.float64], kind: str, count: int
+) -> NDArray[np.bool_]:
+    """A mask for each query: anywhere, the nearest to it, or the farthest from it."""
+    masks = np.zeros(truth.shape, bool)
+    for mask, order in zip(masks, np.argsort(truth, axis=1), strict=True):
+        chosen = {"near": order[:count], "far": order[len(order) - count :]}
+        mask[chosen.get(kind, rng.permutation(len(order))[:count])] = True
+    return masks
+
+
 @pytest.mark.parametrize("layout", ["compact", "fast"])
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
 def test_recall_holds_at_every_selectivity_near_far_and_anywhere(
     rng: np.random.Generator, metric: str, layout: str
 ) -> None:
+    """Each plan where it may be taken: at this size most is scanned if nothing else is said."""
     n = 6000
     X, Q = make_rows(rng, "f32", n, 48), make_rows(rng, "f32", 25, 48)
     ix = vicinal.Index(48, metric, layout=layout)
     ix.add(X)
     truth = distances(metric, "f32", Q, X)
-    plans = set()
     for share in (0.001, 0.01, 0.05, 0.2, 0.5, 0.9, 1.0):
         count = max(1, int(share * n))
         for kind in ("anywhere", "near", "far"):
-            masks = np.zeros((len(Q), n), bool)
-            for mask, order in zip(masks, np.argsort(truth, axis=1), strict=True):
-                chosen = {"near": order[:count], "far": order[n - count :]}
-                mask[chosen.get(kind, rng.permutation(n)[:count])] = True
-            found = [
-                ix.search(q, K, filter=m, counters=True) for q, m in zip(Q, masks, strict=True)
-            ]
-            plans |= {f.counters.plan for f in found if f.counters is not None}
-            k = min(K, count)
-            among = np.where(masks, truth, np.inf)
-            assert recall(np.array([f.ids[:k] for f in found]), among, k) >= 0.95, (share, kind)
-    assert plans >= {"graph", "scan"}
+            masks = matching(rng, truth, kind, count)
+            k, among = min(K, count), np.where(masks, truth, np.inf)
+            # Too few matches, or all far away, are nothing to walk by.
+            plans = ["auto"]
+            if share >= 0.05:
+                plans += ["graph"] if kind == "far" or metric == "ip" else ["graph", "two-hop"]
+            for plan in plans:
+                found = np.array(
+                    [
+                        ix.search(q, K, filter=m, plan=plan).ids
+                        for q, m in zip(Q, masks, strict=True)
+                    ]
+                )
+                assert recall(found[:, :k], among, k) >= 0.95, (share, kind, plan)
+
+
+@pytest.fixture(scope="module", params=["compact", "fast"])
+def large(request: pytest.FixtureRequest) -> tuple[vicinal.Index, NDArray[np.float32]]:
+    """Enough vectors for a walk to be cheaper than a scan, at a short list."""
+    X = make_rows(np.random.default_rng(7), "f32", 30_000, 32)
+    ix = vicinal.Index(32, ef_construction=60, layout=request.param)
+    ix.add(X)
+    return ix, X
+
+
+def test_the_cheapest_plan_is_taken(
+    rng: np.random.Generator, large: tuple[vicinal.Index, NDArray[np.float32]]
+) -> None:
+    ix, X = large
+    plans = {}
+    for share in (0.01, 0.1, 0.2, 0.9):
+        some = vicinal.IdSet(np.flatnonzero(rng.random(len(X)) < share))
+        for _ in range(2):  # rows are copied for the second search
+            c = ix.search(X[0] + 0.1, 1, ef_search=8, filter=some, counters=True).counters
+        assert c is not None
+        plans[share] = c.plan
+        way = ix.explain(X[0] + 0.1, 1, ef_search=8, filter=some)
+        assert set(way.expected) == {"scan", "graph", "two-hop"}
+        surest = min(way.expected[plan] for plan in ("scan", "graph"))
+        assert way.expected[str(c.plan)] == surest == c.expected_cost
+    assert plans[0.01] == "scan"
+    assert plans[0.9] == "graph"
+    everyone = ix.search(X[0], 1, counters=True, plan="two-hop").counters
+    assert everyone is not None
+    assert everyone.plan == "graph"  # nothing to look through
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_a_walk_that_meets_few_matches_gives_up_for_a_scan(
+    rng: np.random.Generator, large: tuple[vicinal.Index, NDArray[np.float32]], share: float
+) -> None:
+    ix, X = large
+    Q = make_rows(rng, "f32", 20, 32)
+    truth = distances("l2", "f32", Q, X)
+    scanned = 0
+    for q, mask, of_query in zip(
+        Q, matching(rng, truth, "far", int(share * len(X))), truth, strict=True
+    ):
+        r = ix.search(q, 1, ef_search=8, filter=mask, counters=True)
+        assert r.counters is not None
+        if r.counters.plan == "graph+scan":
+            scanned += 1
+            assert_array_equal(r.ids, np.flatnonzero(mask)[of_query[mask].argmin()])
+            # The walk before it was short.
+            assert r.counters.distance_evaluations < 1.3 * mask.sum()
+    assert scanned >= 0.8 * len(Q)
+
+
+@pytest.mark.parametrize("layout", ["compact", "fast"])
+def test_copies_of_rows_follow_the_index(rng: np.random.Generator, layout: str) -> None:
+    """A set that is used again has the rows that match side by side."""
+    X = make_rows(rng, "f32", 3000, DIM)
+    ix = vicinal.Index(DIM, ef_construction=40, layout=layout)
+    ix.add(X)
+    some = vicinal.IdSet(range(0, 3000, 50))
+
+    def check(rows: NDArray[np.float32]) -> None:
+        for Q in (X[:1], X[:20]):
+            r = ix.search(Q, K, filter=some, plan="scan", missing="ignore")
+            for q, ids, found in zip(Q, r.ids, r.distances, strict=True):
+                listed = [i for i in some.to_ids().tolist() if i in ix]
+                true = np.sort(distances("l2", "f32", q[None], rows[listed])[0])[:K]
+                np.testing.assert_allclose(found[: len(true)], true, rtol=1e-5)
+                assert set(ids[: len(true)].tolist()) <= set(listed)
+
+    for _ in range(3):
+        check(X)
+    changed = X.copy()
+    changed[::50] = X[::50] + 1
+    ix.upsert(changed[::50], ids=np.arange(0, 3000, 50))
+    for _ in range(3):
+        check(changed)
+    ix.remove(range(0, 3000, 100))
+    ix.compact()
+    for _ in range(3):
+        check(changed)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vicinal
-from support import SPACES, distances, make_rows
+from support import CASES, distances, make_rows
 from vicinal.explain.tell import ENDINGS
 
 DIM, N = 24, 600
@@ -22,13 +22,6 @@ def build(
     ix = vicinal.Index(DIM, metric, dtype, M=4, ef_construction=30, layout=layout)
     ix.add(rows, ids=np.arange(n) * 3 + 1, threads=1)
     return ix, rows
-
-
-def fast(metric: str, dtype: str) -> bool:
-    return metric in ("l2", "sqeuclidean", "cosine") and dtype != "bits"
-
-
-CASES = [(m, d, "compact") for m, d in SPACES] + [(m, d, "fast") for m, d in SPACES if fast(m, d)]
 
 
 @pytest.mark.parametrize(("metric", "dtype", "layout"), CASES)

@@ -9,17 +9,10 @@ import numpy as np
 import pytest
 
 import vicinal
-from support import SPACES, distances, make_rows
+from support import CASES, distances, make_rows
 from vicinal import explain
 
 DIM, N, K = 24, 600, 8
-
-
-def fast(metric: str, dtype: str) -> bool:
-    return metric in ("l2", "sqeuclidean", "cosine") and dtype != "bits"
-
-
-CASES = [(m, d, "compact") for m, d in SPACES] + [(m, d, "fast") for m, d in SPACES if fast(m, d)]
 
 
 @pytest.mark.parametrize(("metric", "dtype", "layout"), CASES)

@@ -67,6 +67,8 @@ pub enum PlanChoice {
     Auto,
     /// A walk through the graph.
     Graph,
+    /// A walk through the graph from match to match, where there is a filter.
+    TwoHop,
     /// A comparison with all vectors that may be answered.
     Scan,
 }
@@ -77,6 +79,8 @@ pub enum Plan {
     /// By a walk through the graph.
     #[default]
     Graph,
+    /// By a walk from match to match.
+    TwoHop,
     /// By comparing all vectors that may be answered.
     Scan,
     /// By a scan, after a walk that did not find enough in the time that a scan takes.
@@ -117,8 +121,8 @@ macro_rules! names {
     };
 }
 names!(Missing, "missing", Raise => "raise", Ignore => "ignore");
-names!(PlanChoice, "plan", Auto => "auto", Graph => "graph", Scan => "scan");
-names!(Plan, "plan", Graph => "graph", Scan => "scan", GraphThenScan => "graph+scan");
+names!(PlanChoice, "plan", Auto => "auto", Graph => "graph", TwoHop => "two-hop", Scan => "scan");
+names!(Plan, "plan", Graph => "graph", TwoHop => "two-hop", Scan => "scan", GraphThenScan => "graph+scan");
 names!(Layout, "layout", Compact => "compact", Fast => "fast");
 names!(Metric, "metric", L2 => "l2", SqEuclidean => "sqeuclidean", Cosine => "cosine", Ip => "ip",
        Hamming => "hamming", Jaccard => "jaccard");

@@ -7,11 +7,13 @@ use vicinal_core::{Explanation, Links, Route, Shape};
 
 use crate::hits::answer;
 
-/// `answer` as `search` gives it, `expected` costs of a scan and a walk, and `route` or None.
+/// `answer` as `search` gives it, `expected` costs of a scan, of a walk and, if there
+/// can be one, of a walk from match to match, and `route` or None.
 pub fn explanation(py: Python<'_>, found: Explanation) -> PyResult<Bound<'_, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("answer", answer(py, found.hits, true)?)?;
-    fields.set_item("expected", (found.expected[0], found.expected[1]))?;
+    let [scan, walk, two_hop] = found.expected;
+    fields.set_item("expected", (scan, walk, (two_hop < u64::MAX).then_some(two_hop)))?;
     fields.set_item("route", found.route.map(|way| route(py, way)).transpose()?)?;
     Ok(fields)
 }

@@ -49,7 +49,7 @@ impl Cost {
         let walk = Cost::walk(queries, ef, params);
         let cost = match options.plan {
             PlanChoice::Auto => Cost(scan.0.min(walk.0)),
-            PlanChoice::Graph => walk,
+            PlanChoice::Graph | PlanChoice::TwoHop => walk,
             PlanChoice::Scan => scan,
         };
         cost.and_answers(queries, options.k)

@@ -32,8 +32,9 @@ class Explanation(Told[int]):
     result : SearchResult
         The answer, with its counters: those of `Index.search`.
     expected : dict of str to int
-        What either plan was expected to cost ("scan", "graph"), in nanoseconds of the machine that
-        the cost model was measured on. `counters.plan` is what was done.
+        What each plan was expected to cost ("scan", "graph" and, under a filter, "two-hop"), in
+        nanoseconds of the machine that the cost model was measured on. `counters.plan` is what was
+        done.
     layers : tuple of Layer
         From the top layer down; empty if everything that may be answered was compared.
     reranked : tuple of Reranked
@@ -86,7 +87,7 @@ class Explanation(Told[int]):
         costs, answer = self.expected, self.result
         yield (
             f"plan: {self._plan()}, among {self.counters.matching:,}",
-            [f"expected ns: scan {costs['scan']:,}, graph {costs['graph']:,}"],
+            ["expected ns: " + ", ".join(f"{plan} {cost:,}" for plan, cost in costs.items())],
         )
         yield from self._way()
         yield tell.found(answer.ids[: answer.counts], answer.distances[: answer.counts].tolist())

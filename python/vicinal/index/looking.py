@@ -77,13 +77,13 @@ class Looking(Exploring):
         allowed = None if filter is None else IdSet(filter)
         native = None if allowed is None else native_filter(allowed)
         told = self._native.explain(query, k, ef_search, plan, native, missing)
-        scan, graph = told["expected"]
+        costs = zip(("scan", "graph", "two-hop"), told["expected"], strict=True)
         return Explanation(
             k,
             ef_search,
             self._metric,
             SearchResult(told["answer"], self._metric),
-            {"scan": scan, "graph": graph},
+            {plan: cost for plan, cost in costs if cost is not None},
             layers_of(told["route"], allowed),
             reranked_of(told["route"]),
         )

@@ -72,9 +72,10 @@ class Searching(Contents):
             well as allow. Never fewer than ``min(k, those that match)`` are found.
         missing : {"raise", "ignore"}
             What to do if the filter names ids that the index does not hold.
-        plan : {"auto", "graph", "scan"}
-            Which way to search: "graph" walks, "scan" compares all that match and is exact. "auto"
-            takes what is expected to cost less; the counters tell which it was.
+        plan : {"auto", "graph", "two-hop", "scan"}
+            Which way to search: "graph" walks, "two-hop" walks from match to match where there is
+            a filter, "scan" compares all that match and is exact. "auto" walks or scans, whichever
+            is expected to cost less; the counters tell which it was.
         mmr : float, optional
             From 0, the nearest, to 1, the most diverse: the k are chosen from the 4k nearest, each
             by its distance from the query and from those already chosen (maximal marginal
@@ -121,8 +122,8 @@ class Searching(Contents):
         if counters is not False:
             counters = checks.flag("counters", counters)
         if exact is not False and checks.flag("exact", exact):
-            if plan == "graph":
-                raise InvalidInputError('plan="graph" is not exact; leave one of the two out')
+            if plan not in ("auto", "scan"):
+                raise InvalidInputError(f"plan={plan!r} is not exact; leave one of the two out")
             plan = "scan"
         allowed = None if filter is None else native_filter(filter)
         if guarantee is not None or budget is not None:

@@ -7,6 +7,8 @@ use crate::live::Live;
 pub trait Admission: Copy + Sync {
     /// Whether all slots may be.
     const EVERYONE: bool;
+    /// Whether a walk looks through nodes that may not be answered for what lies behind them.
+    const TWO_HOP: bool;
 
     /// Whether this slot may be.
     fn admits(self, slot: u32) -> bool;
@@ -24,6 +26,7 @@ pub struct Everyone;
 
 impl Admission for Everyone {
     const EVERYONE: bool = true;
+    const TWO_HOP: bool = false;
 
     #[inline(always)]
     fn admits(self, _: u32) -> bool {
@@ -42,6 +45,7 @@ pub struct Admitted<'a> {
 
 impl Admission for Admitted<'_> {
     const EVERYONE: bool = false;
+    const TWO_HOP: bool = false;
 
     #[inline(always)]
     fn admits(self, slot: u32) -> bool {
@@ -52,5 +56,19 @@ impl Admission for Admitted<'_> {
     #[inline(always)]
     fn is_open(self) -> bool {
         self.allowed.is_none()
+    }
+}
+
+/// As [`Admitted`], for a walk from match to match: what may not be answered is looked through, and not walked to.
+#[derive(Clone, Copy)]
+pub struct TwoHop<'a>(pub Admitted<'a>);
+
+impl Admission for TwoHop<'_> {
+    const EVERYONE: bool = false;
+    const TWO_HOP: bool = true;
+
+    #[inline(always)]
+    fn admits(self, slot: u32) -> bool {
+        self.0.admits(slot)
     }
 }

@@ -9,7 +9,7 @@ mod id_set;
 mod plan;
 mod slots;
 
-pub use admit::{Admission, Admitted, Everyone};
+pub use admit::{Admission, Admitted, Everyone, TwoHop};
 pub use id_set::{IdSet, State};
 pub use plan::{Costs, Task, beyond, reach};
 pub use slots::SlotSet;

@@ -1,21 +1,25 @@
-//! Which way to search: walk the graph, or compare all that may be answered.
+//! Which way to search: walk the graph, walk it from match to match, or compare all that may be answered.
 //!
-//! Either way's cost is estimated in nanoseconds of the machine that the constants were measured on
-//! (docs/experiments.md). They are constants so that a choice never depends on the machine, and only their ratios
-//! matter.
+//! What each way costs is estimated in nanoseconds of the machine that the constants were measured on
+//! (`cargo run --release -p vicinal-core --example filter`; figures in docs/experiments.md). They are constants so that
+//! a choice never depends on the machine, and only their ratios matter.
 
 use crate::flat::STREAM;
-use crate::types::{Dtype, Layout, Params};
+use crate::types::{Dtype, Layout, Params, Plan};
 
 /// What the ways to search cost a query, in about nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
     /// Of comparing all that may be answered.
     pub scan: f32,
-    /// Of one hop.
-    hop: f32,
     /// Of a walk.
     pub walk: f32,
+    /// Of a walk from match to match.
+    pub two_hop: f32,
+    /// Of one hop of a walk.
+    hop: f32,
+    /// Hops that a walk makes, relative to the most nodes that it would come to ([`reach`]).
+    pub hops_of_reach: f32,
 }
 
 /// What is to be reckoned with.
@@ -25,6 +29,10 @@ pub struct Task {
     pub slots: usize,
     /// Those that may be answered.
     pub matching: usize,
+    /// Whether a filter says which those are.
+    pub filtered: bool,
+    /// Whether their rows were copied, one after the other, or will be.
+    pub gathered: bool,
     /// Queries that are asked together.
     pub queries: usize,
     /// Neighbours wanted.
@@ -35,48 +43,72 @@ pub struct Task {
 
 /// Of any search, before the first row is looked at.
 const SETUP: f32 = 5000.0;
-/// Hops that a walk makes, relative to the most that it would let it come to.
-const HOPS: f32 = 0.8;
-
+/// Hops from match to match, relative to the length of the list.
+const JUMPS: f32 = 1.6;
+/// Of looking through the links of a node that does not match.
+const LOOK: f32 = 100.0;
 impl Costs {
     /// The costs of each query of a task.
     pub fn new(params: &Params, task: Task) -> Self {
-        let Task { slots, matching, queries, k, ef } = task;
+        let Task { slots, matching, filtered, gathered, queries, k, ef } = task;
         let read = match params.dtype {
             Dtype::F32 => 2 * params.dim,
             dtype => dtype.row_bytes(params.dim),
         } as f32;
-        let row = match (queries <= STREAM, matching == slots) {
+        let row = match (queries <= STREAM, gathered || matching == slots) {
             // Rows in order stream; scattered ones are waited for.
-            (true, true) => 4.0 + 0.06 * read,
+            (true, true) => 2.0 + 0.05 * read,
             (true, false) => 8.0 + 0.1 * read,
             // Coded once for all queries, then multiplied in tiles: fast as that is where the machine has AMX, it is
             // reckoned at half the speed, since most have not.
             (false, _) => 0.6 + 0.013 * params.dim as f32 + (3.0 + 0.1 * read) / queries as f32,
         };
         let links = 2.0 * params.m as f32;
-        let hop = match params.layout {
-            Layout::Fast => 150.0 + 0.25 * (params.code_bytes() as f32 + read),
-            Layout::Compact => 100.0 + links * (4.0 + 0.35 * (10.0 + 0.15 * read)),
+        let measure = 10.0 + 0.15 * read;
+        // Estimates keep more candidates within the bound than distances do.
+        let (hop, hops_of_reach) = match params.layout {
+            Layout::Fast => (150.0 + 0.25 * (params.code_bytes() as f32 + read), 0.85),
+            Layout::Compact => (400.0 + links * (4.0 + 0.7 * (10.0 + measure)), 0.4),
         };
         let share = matching as f32 / slots.max(1) as f32;
-        let hops = HOPS * reach(share, k, ef).min(slots as f32);
-        Costs { scan: SETUP + row * matching as f32, hop, walk: SETUP + hop * hops }
+        let hops = hops_of_reach * reach(filtered, share, k, ef).min(slots as f32);
+        // Rows are looked through until there are as many matches as a row has links; many were looked through before,
+        // and many matches are known.
+        let looked = (1.0 - share) * (0.9 / share).min(0.55 * links);
+        let met = links * share.sqrt();
+        let jump = 300.0 + 2.0 * links + looked * LOOK + met * (30.0 + measure);
+        Costs {
+            scan: SETUP + row * matching as f32,
+            walk: SETUP + hop * hops,
+            two_hop: SETUP + jump * JUMPS * ef as f32,
+            hop,
+            hops_of_reach,
+        }
     }
 
-    /// Whether a scan is the cheaper way.
-    pub fn favour_scan(&self) -> bool {
-        self.scan <= self.walk
+    /// The cheaper way of those that have the recall whatever matches: a walk from match to match may not come to those
+    /// that are nearest if all are far (docs/experiments.md), and is left to who knows better.
+    pub fn cheapest(&self) -> Plan {
+        if self.scan <= self.walk { Plan::Scan } else { Plan::Graph }
     }
 
-    /// Hops after which a walk gives up and a scan is made: when it has cost half as much again.
-    pub fn most_hops(&self) -> usize {
-        (1.5 * self.scan / self.hop) as usize
+    /// What a way costs.
+    pub fn of(&self, plan: Plan) -> f32 {
+        match plan {
+            Plan::Scan => self.scan,
+            Plan::TwoHop => self.two_hop,
+            Plan::Graph | Plan::GraphThenScan => self.walk,
+        }
+    }
+
+    /// Hops of a walk that cost as much as a scan.
+    pub fn hops_of_a_scan(&self) -> f32 {
+        self.scan / self.hop
     }
 }
 
 /// How many ranks a walk looks at least, relative to that of the k-th answer, where only some may be answered.
-const BEYOND: f32 = 1.4;
+const BEYOND: f32 = 1.6;
 
 /// How many ranks a walk looks, relative to that of the k-th answer. Where all may be answered that is what the list
 /// says. Where some are, the k-th answer lies at a rank of k by their share. To find so many needs a longer list, but
@@ -87,8 +119,10 @@ pub fn beyond(share: f32, k: usize, ef: usize) -> f32 {
 }
 
 /// How many nodes a walk may come to, for a share that may be answered, before it goes on only to what is nearer than
-/// its answer: three times its list where that is all, half of it where it is few.
+/// its answer: three times its list where that is all, half of it where it is few. Under a filter two thirds more: there
+/// recall has to hold with the list as it is, while a user who asks for everyone measures how long a list it takes.
 #[inline(always)]
-pub fn reach(share: f32, k: usize, ef: usize) -> f32 {
-    (1.5 + 1.5 * share) * beyond(share, k, ef) * k as f32 / share
+pub fn reach(filtered: bool, share: f32, k: usize, ef: usize) -> f32 {
+    let lists = if filtered { 2.5 } else { 1.5 };
+    lists * (1.0 + share) * beyond(share, k, ef) * k as f32 / share
 }

@@ -1,6 +1,7 @@
 //! A set of slots, in the forms that its users want.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use roaring::RoaringBitmap;
 
@@ -10,7 +11,13 @@ pub struct SlotSet {
     slots: RoaringBitmap,
     words: OnceLock<Vec<u64>>,
     list: OnceLock<Vec<u32>>,
+    /// Whether a search asked for the set, and copies of the rows for those that come after.
+    asked: AtomicBool,
+    rows: OnceLock<Box<[u8]>>,
 }
+
+/// Bytes of rows that are copied, at most: of more of them, to be one after the other saves little.
+const GATHERED: usize = 16 << 20;
 
 impl SlotSet {
     /// The set of these slots.
@@ -21,6 +28,19 @@ impl SlotSet {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.slots.len() as usize
+    }
+
+    /// Whether to copy rows for a search: from the second one on, unless they are too many.
+    pub fn is_worth_copies(&self, row_bytes: usize) -> bool {
+        self.asked.swap(true, Ordering::Relaxed) && self.len() * row_bytes <= GATHERED
+    }
+
+    /// Copies of the rows of all slots in order: scattered ones cost twice what rows do that lie one after the other.
+    /// `row` is where one is, the same whenever it is asked.
+    pub fn gathered<'a>(&self, row: impl Fn(u32) -> &'a [u8]) -> &[u8] {
+        let list = self.list();
+        let rows = || list.iter().map(|&slot| row(slot)).collect::<Vec<_>>().concat().into();
+        self.rows.get_or_init(rows)
     }
 
     /// One bit a slot: a walk asks for any slot, at random.

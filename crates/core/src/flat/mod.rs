@@ -18,6 +18,8 @@ pub use measure::{Measure, floats};
 pub use nearest::Nearest;
 pub use scan::{STREAM, source};
 
+use std::ops::Range;
+
 use parking_lot::Mutex;
 use vicinal_kernels::tile::{Unit, unit};
 
@@ -54,12 +56,39 @@ pub enum Plane<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// What few queries are compared with of some rows.
+    fn rows_streamed(&self, rows: Range<usize>) -> &'a [u8] {
+        let bytes = self.plane.streamed();
+        let row_bytes = bytes.len() / self.rows;
+        &bytes[rows.start * row_bytes..rows.end * row_bytes]
+    }
+
     /// Row `i` of the block.
     fn row(&self, i: usize, row_bytes: usize) -> Plane<'a> {
         let part = |bytes: &'a [u8], len: usize| &bytes[i * len..(i + 1) * len];
         match self.plane {
             Plane::Whole(bytes) => Plane::Whole(part(bytes, row_bytes)),
             Plane::Split { hi, lo } => Plane::Split { hi: part(hi, row_bytes / 2), lo: part(lo, row_bytes / 2) },
+        }
+    }
+}
+
+/// The slots to search among, of all that [`Block`]s have.
+#[derive(Clone, Copy, Debug)]
+pub struct Subset<'a> {
+    /// Ascending; all are there.
+    pub slots: &'a [u32],
+    /// Copies of their rows, one after the other, if somebody made them: whole rows or the hi plane, as
+    /// [`Plane::streamed`] has them.
+    pub rows: Option<&'a [u8]>,
+}
+
+impl<'a> Plane<'a> {
+    /// What few queries are compared with, before the nearest are measured.
+    pub fn streamed(self) -> &'a [u8] {
+        match self {
+            Plane::Whole(bytes) => bytes,
+            Plane::Split { hi, .. } => hi,
         }
     }
 }
@@ -100,12 +129,11 @@ pub fn knn(
     search(&[block], None, Space { dim, metric, dtype }, queries, k, false, run)
 }
 
-/// The `k` nearest rows of `blocks` for each query, as slots: of all rows, or of those whose slots are in `subset`,
-/// which ascends and names rows that are there. Rows and queries passed the checks of [`crate::vectors`], and their
+/// The `k` nearest rows of `blocks` for each query, as slots: of all rows, or of those in `subset`. Rows and queries passed the checks of [`crate::vectors`], and their
 /// buffers have the lengths that `space` asks for.
 pub fn search(
     blocks: &[Block<'_>],
-    subset: Option<&[u32]>,
+    subset: Option<Subset<'_>>,
     space: Space,
     queries: Matrix<'_>,
     k: usize,
@@ -119,13 +147,13 @@ pub fn search(
 /// [`search`].
 pub fn within(
     blocks: &[Block<'_>],
-    subset: Option<&[u32]>,
+    subset: Option<Subset<'_>>,
     space: Space,
     queries: Matrix<'_>,
     radius: f64,
     run: &Run,
 ) -> Result<Vec<Vec<(f32, u32)>>> {
-    let rows = subset.map_or_else(|| blocks.iter().map(|block| block.rows).sum(), <[u32]>::len);
+    let rows = subset.map_or_else(|| blocks.iter().map(|block| block.rows).sum(), |subset| subset.slots.len());
     if rows == 0 {
         return Ok(vec![Vec::new(); queries.rows]);
     }
@@ -151,7 +179,7 @@ pub fn within(
 fn search_on(
     unit: Unit,
     blocks: &[Block<'_>],
-    subset: Option<&[u32]>,
+    subset: Option<Subset<'_>>,
     space: Space,
     queries: Matrix<'_>,
     k: usize,
@@ -160,7 +188,7 @@ fn search_on(
 ) -> Result<Hits> {
     let mut hits = hits::room(queries.rows, k, counters)?;
     let outputs = hits::outputs(&mut hits)?;
-    let rows = subset.map_or_else(|| blocks.iter().map(|block| block.rows).sum(), <[u32]>::len);
+    let rows = subset.map_or_else(|| blocks.iter().map(|block| block.rows).sum(), |subset| subset.slots.len());
     let write = |query: usize, nearest: Nearest, reranked: u32| {
         let nearest = nearest.into_sorted().map(|(distance, slot)| (i64::from(slot), distance));
         let cost = Counters {

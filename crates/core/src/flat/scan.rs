@@ -11,7 +11,7 @@ use super::frame::Centre;
 use super::measure::Measure;
 use super::nearest::Nearest;
 use super::stream::Stream;
-use super::{Block, Plane, Space};
+use super::{Block, Plane, Space, Subset};
 use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::types::{Dtype, Matrix};
@@ -41,8 +41,8 @@ const WAITING: usize = 1024;
 /// What all parts of one search share.
 pub(super) struct Scan<'a> {
     blocks: &'a [Block<'a>],
-    /// The slots to search among, ascending; without them, all.
-    subset: Option<&'a [u32]>,
+    /// The slots to search among; without them, all.
+    subset: Option<Subset<'a>>,
     space: Space,
     queries: Matrix<'a>,
     k: usize,
@@ -64,15 +64,15 @@ pub(super) struct Partial {
 enum Part<'a> {
     /// `count` rows of a block from `row` on.
     Run { block: &'a Block<'a>, row: usize, count: usize },
-    /// The rows of these slots.
-    Scattered(&'a [u32]),
+    /// The rows of these slots, and copies of them if there are any.
+    Scattered(&'a [u32], Option<&'a [u8]>),
 }
 
 impl Part<'_> {
     fn len(self) -> usize {
         match self {
             Part::Run { count, .. } => count,
-            Part::Scattered(slots) => slots.len(),
+            Part::Scattered(slots, _) => slots.len(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Part<'_> {
     fn slot(self, i: usize) -> u32 {
         match self {
             Part::Run { block, row, .. } => block.first_slot + (row + i) as u32,
-            Part::Scattered(slots) => slots[i],
+            Part::Scattered(slots, _) => slots[i],
         }
     }
 }
@@ -116,7 +116,7 @@ impl<'a> Scan<'a> {
     pub fn new(
         unit: Unit,
         blocks: &'a [Block<'a>],
-        subset: Option<&'a [u32]>,
+        subset: Option<Subset<'a>>,
         space: Space,
         queries: Matrix<'a>,
         k: usize,
@@ -198,7 +198,7 @@ impl<'a> Scan<'a> {
         self.each_part(from, to, count, run, |part| {
             let (plane, row) = match part {
                 Part::Run { block, row, .. } => (block.plane, row),
-                Part::Scattered(slots) => (gathered.copy(slots.iter().map(|&slot| self.row(slot))), 0),
+                Part::Scattered(slots, _) => (gathered.copy(slots.iter().map(|&slot| self.row(slot))), 0),
             };
             self.tiles.code(&source(self.space.dtype, plane), row, part.len(), &frame, &mut rows);
             bounds.set_rows(&mut rows);
@@ -214,15 +214,19 @@ impl<'a> Scan<'a> {
         to: usize,
         count: impl Fn(usize, usize) -> usize,
         run: &Run,
-        mut work: impl FnMut(Part<'_>),
+        mut work: impl FnMut(Part<'a>),
     ) -> Result<()> {
         let not_cancelled = || if run.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) };
-        if let Some(slots) = self.subset {
+        if let Some(Subset { slots, rows }) = self.subset {
             let mut row = from;
             while row < to {
                 not_cancelled()?;
                 let count = count(row, to);
-                work(Part::Scattered(&slots[row..row + count]));
+                let bytes = |rows: &'a [u8]| {
+                    let row_bytes = rows.len() / slots.len();
+                    &rows[row * row_bytes..(row + count) * row_bytes]
+                };
+                work(Part::Scattered(&slots[row..row + count], rows.map(bytes)));
                 row += count;
             }
             return Ok(());
@@ -276,8 +280,11 @@ impl<'a> Scan<'a> {
         self.each_part(from, to, count, run, |part| {
             let offer = |query: usize, row: usize, keys: (f32, f32)| offer(query, part.slot(row), keys);
             match part {
-                Part::Run { block, row, count } => stream.run(block.plane, row, row + count, offer),
-                Part::Scattered(slots) => stream.run_scattered(slots.iter().map(|&slot| self.row(slot)), offer),
+                Part::Run { block, row, count } => stream.run(block.rows_streamed(row..row + count), offer),
+                Part::Scattered(_, Some(rows)) => stream.run(rows, offer),
+                Part::Scattered(slots, None) => {
+                    stream.run_scattered(slots.iter().map(|&slot| self.row(slot).streamed()), offer);
+                }
             }
         })
     }

@@ -106,6 +106,8 @@ impl Stream {
         let sums = if dtype.is_float() { dim as f64 / 4.0 + 16.0 } else { 0.0 };
         let row_bytes = if hi { 2 * dim } else { dtype.row_bytes(dim) };
         let asked: Vec<Asked> = queries.map(ask).collect();
+        // One query looks at a row but once.
+        let rows = if asked.len() == 1 { ROWS } else { (BYTES / row_bytes).clamp(4, ROWS) };
         Stream {
             space,
             kernel: kernel(form),
@@ -116,21 +118,13 @@ impl Stream {
             residual: if hi { 1.0 / 256.0 } else { 0.0 },
             row_bytes,
             len: dtype.kernel_len(dim),
-            rows: (BYTES / row_bytes).clamp(4, ROWS),
+            rows,
         }
     }
 
-    /// Calls `offer` with a query, the number of a row counted from `from`, and its keys, for each of the rows
-    /// `from..to` that is not surely above the query's bar; `offer` returns the bar.
-    pub fn run(
-        &mut self,
-        plane: Plane<'_>,
-        from: usize,
-        to: usize,
-        mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32,
-    ) {
-        let bytes = Self::read_of(plane);
-        let bytes = &bytes[from * self.row_bytes..to * self.row_bytes];
+    /// Calls `offer` with a query, the number of a row and its keys, for each of these rows, as [`Plane::streamed`] has
+    /// them, that is not surely above the query's bar; `offer` returns the bar.
+    pub fn run(&mut self, bytes: &[u8], mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32) {
         for (part, chunk) in bytes.chunks(self.rows * self.row_bytes).enumerate() {
             self.look(chunk.chunks_exact(self.row_bytes), part * self.rows, &mut offer);
         }
@@ -139,20 +133,12 @@ impl Stream {
     /// As [`Stream::run`], for rows that lie anywhere.
     pub fn run_scattered<'r>(
         &mut self,
-        planes: impl Iterator<Item = Plane<'r>>,
+        rows: impl Iterator<Item = &'r [u8]>,
         mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32,
     ) {
-        let rows: Vec<&[u8]> = planes.map(|plane| Self::read_of(plane)).collect();
+        let rows: Vec<&[u8]> = rows.collect();
         for (part, chunk) in rows.chunks(self.rows).enumerate() {
             self.look(chunk.iter().copied(), part * self.rows, &mut offer);
-        }
-    }
-
-    /// What is read of rows.
-    fn read_of<'r>(plane: Plane<'r>) -> &'r [u8] {
-        match plane {
-            Plane::Whole(bytes) => bytes,
-            Plane::Split { hi, .. } => hi,
         }
     }
 

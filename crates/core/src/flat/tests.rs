@@ -113,7 +113,17 @@ impl Case {
         let slots: Vec<u32> = some.iter().map(|&i| all_slots[i]).collect();
         for &unit in units() {
             let run = Run::new(threads);
-            let among = search_on(unit, &blocks, Some(&slots), self.space, queries, self.k, false, &run).unwrap();
+            let among = search_on(
+                unit,
+                &blocks,
+                Some(Subset { slots: &slots, rows: None }),
+                self.space,
+                queries,
+                self.k,
+                false,
+                &run,
+            )
+            .unwrap();
             let place = |&slot: &i64| slots.iter().position(|&s| i64::from(s) == slot).map_or(-1, |i| i as i64);
             let ids: Vec<i64> = among.ids.iter().map(place).collect();
             assert_eq!((&ids, &among.distances), (&of_some.ids, &of_some.distances), "{unit:?}, of a subset");
@@ -181,7 +191,7 @@ impl Case {
         for (&isa, block) in vicinal_kernels::available().iter().flat_map(|isa| blocks.iter().map(move |b| (isa, b))) {
             let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, row_bytes));
             let mut seen = 0;
-            stream.run(block.plane, 0, block.rows, |query, row, (least, greatest)| {
+            stream.run(block.plane.streamed(), |query, row, (least, greatest)| {
                 let distance = measured[query][row];
                 let told = (self.space, isa, query, row);
                 assert!(least <= distance && distance <= greatest, "{distance} in {least}..={greatest}: {told:?}");
@@ -194,7 +204,7 @@ impl Case {
                 let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, row_bytes));
                 let mut missed: Vec<Vec<bool>> =
                     measured.iter().map(|of| of.iter().map(|&distance| distance <= of[at]).collect()).collect();
-                stream.run(block.plane, 0, block.rows, |query, row, _| {
+                stream.run(block.plane.streamed(), |query, row, _| {
                     missed[query][row] = false;
                     measured[query][at]
                 });

@@ -24,24 +24,55 @@ pub struct Stop {
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<A> {
     /// Who may pass.
-    admit: A,
+    pub(super) admit: A,
     /// Neighbours wanted.
     k: usize,
     /// Length of the candidate list.
     ef: usize,
     stop: Option<Stop>,
-    /// The factor of the stop where everyone passes.
+    /// The factor of the stop where everyone passes who is walked to.
     factor: f32,
     /// Nodes that came, and those of them that passed.
     came: u32,
     passed: u32,
+    patience: Patience,
+}
+
+/// What a walk that takes only some along is reckoned against.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The share that may be answered.
+    pub share: f32,
+    /// Hops that cost as much as a scan.
+    pub hops: f32,
+    /// Hops that a walk makes, relative to what [`reach`] says.
+    pub hops_of_reach: f32,
+}
+
+/// How much longer than a scan a walk may take, when it has, and when it is expected to.
+const LONGER: f32 = 1.5;
+const EXPECTED_LONGER: f32 = 2.0;
+/// What is expected of the share that passes counts for as many nodes as this.
+const BELIEF: f32 = 10.0;
+
+impl Patience {
+    /// Hops after which a walk gives up in any case.
+    pub fn most(self) -> usize {
+        (LONGER * self.hops) as usize
+    }
 }
 
 impl<A: Admission> Gate<A> {
     /// A gate for a search of `k` neighbours with a list of `ef` candidates; without `stop`, the list has to be full.
     pub fn new(admit: A, k: usize, ef: usize, stop: Option<Stop>) -> Self {
         let factor = stop.map_or(0.0, |stop| (ef as f64 / k as f64).powf(stop.exponent) as f32);
-        Gate { admit, k, ef, stop, factor, came: 0, passed: 0 }
+        let patience = Patience { share: 1.0, hops: f32::INFINITY, hops_of_reach: 1.0 };
+        Gate { admit, k, ef, stop, factor, patience, came: 0, passed: 0 }
+    }
+
+    /// The same gate, for a walk that may be given up.
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Gate { patience, ..self }
     }
 
     /// Keeps a node in `found` if it, or one of its twins, may be answered.
@@ -68,7 +99,7 @@ impl<A: Admission> Gate<A> {
     /// The score beyond which candidates are not worth a hop, by the nearest found so far.
     #[inline(always)]
     pub fn bound(&self, found: &Pool) -> f32 {
-        if self.admit.is_open() {
+        if A::TWO_HOP || self.admit.is_open() {
             return match self.stop {
                 Some(stop) => self.times_the_kth(stop, self.factor, found),
                 None => found.bound(),
@@ -78,7 +109,7 @@ impl<A: Admission> Gate<A> {
         let beyond = beyond(share, self.k, self.ef);
         // A walk that came to as many as a full list would have let it, goes on only to what is nearer than its answer:
         // those may all lie beyond a crowd that may not be answered.
-        let is_long = self.came as f32 >= reach(share, self.k, self.ef);
+        let is_long = self.came as f32 >= reach(true, share, self.k, self.ef);
         match self.stop {
             Some(stop) => {
                 self.times_the_kth(stop, if is_long { 1.0 } else { beyond.powf(stop.exponent as f32) }, found)
@@ -88,6 +119,18 @@ impl<A: Admission> Gate<A> {
                 found.candidates().get(enough - 1).map_or(f32::INFINITY, |last| last.score())
             }
         }
+    }
+
+    /// Whether a scan is expected to be cheaper by now: fewer match where the walk is than do altogether.
+    #[inline(always)]
+    pub fn gives_up(&self) -> bool {
+        let Patience { share, hops, hops_of_reach } = self.patience;
+        if self.admit.is_open() || hops == f32::INFINITY {
+            return false;
+        }
+        let (came, passed) = (self.came as f32, self.passed as f32);
+        let share = (passed + BELIEF * share) / (came + BELIEF);
+        hops_of_reach * reach(true, share, self.k, self.ef) - came > EXPECTED_LONGER * hops
     }
 
     #[inline(always)]

@@ -288,6 +288,13 @@ impl Graph {
         vicinal_kernels::prefetch(self.layer0.address(slot), self.layer0.row_bytes());
     }
 
+    /// Brings the links of a layer-0 row towards the caches.
+    #[inline(always)]
+    pub fn prefetch_links(&self, slot: u32) {
+        let links = self.layer0.address(slot).wrapping_add(self.code_bytes);
+        vicinal_kernels::prefetch(links, row_bytes(2 * self.m));
+    }
+
     /// Where a search starts, if there is any node.
     pub fn entry(&self) -> Option<EntryPoint> {
         let packed = self.entry.load(Ordering::Acquire);

@@ -1,6 +1,6 @@
 //! Algorithm 5, K-NN-SEARCH.
 
-use super::gate::{Gate, Stop, WIDEN};
+use super::gate::{Gate, Patience, Stop, WIDEN};
 use super::graph::Graph;
 use super::observe::Observer;
 use super::pool::Candidate;
@@ -46,8 +46,8 @@ pub struct Query<'a, A> {
     pub admit: A,
     /// Who is part of the index when the answers are chosen.
     pub live: &'a Live,
-    /// Hops on layer 0 after which a walk that takes only some along gives up.
-    pub most: usize,
+    /// When a walk that takes only some along gives up.
+    pub patience: Patience,
 }
 
 /// Queries whose walks take turns: while the row that one wants comes from memory, the others hop. More of them push
@@ -101,19 +101,20 @@ fn begin<'a, A: Admission>(
     scratch: &mut Scratch,
     watch: &mut impl Observer,
 ) -> Option<CodeWalk<'a, CodeScorer<'a>, A>> {
-    let Query { bytes, k, ef, admit, most, .. } = query;
+    let Query { bytes, k, ef, admit, patience, .. } = query;
     scratch.prepare(slots, graph.capacity(0));
     let stop = vectors.zero_score().and_then(|zero| Some(Stop { zero, exponent: graph.spread.exponent()? }));
     let list = if stop.is_some() || vectors.coder().is_some() { WIDEN * ef } else { ef + ef / 2 };
     // A walk that takes only some along goes farther, until it is told that it would cost more than a scan.
-    let (long, most) = if admit.is_open() { (list, list) } else { (list.max(most.min(LONGEST)), list.max(most)) };
+    let most = if admit.is_open() { list } else { list.max(patience.most()) };
+    let long = if A::TWO_HOP { 2 * list } else { most.min(LONGEST).max(list) };
     scratch.pool.reset(long);
     scratch.measured.reset(if stop.is_some() { k + margin(vectors) } else { list });
-    let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop);
+    let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop).with_patience(patience);
     let entry = graph.entry()?;
     let scorer = vectors.scorer(bytes);
     let start = descend(graph, &scorer, entry, 0, scratch, watch);
-    let Some(coder) = vectors.coder() else {
+    let Some(coder) = vectors.coder().filter(|_| !A::TWO_HOP) else {
         scratch.pool.offer(start);
         scratch.visited.insert(start.slot());
         search_layer(graph, &scorer, 0, gate, if admit.is_open() { usize::MAX } else { most }, scratch, watch);

@@ -33,12 +33,14 @@ mod search_codes;
 mod search_layer;
 mod select_neighbors;
 mod spread;
+mod two_hop;
 mod undo;
 mod verify;
 
 pub use adopt::most_protected;
 pub use bulk::Bulk;
 pub use edit::Editor;
+pub use gate::Patience;
 pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, INTERLEAVED, Lane, Query, knn_search};

@@ -13,6 +13,9 @@ pub struct Scratch {
     pub(super) pool: Pool,
     /// Links of the node being expanded.
     pub(super) links: Vec<u32>,
+    /// Links of a node that is looked through, and the nodes that are.
+    pub(super) behind: Vec<u32>,
+    pub(super) between: Vec<u32>,
     /// Slots to score, and their scores.
     pub(super) batch: Vec<u32>,
     pub(super) scores: Vec<f32>,
@@ -77,6 +80,12 @@ impl Visited {
     #[inline(always)]
     pub fn bits(&self) -> &[u64] {
         &self.bits
+    }
+
+    /// Whether a slot is in the set.
+    #[inline(always)]
+    pub fn holds(&self, slot: u32) -> bool {
+        self.bits.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
     }
 
     /// Adds a slot; says whether it was new. Slots beyond the set's room are never new: they came after the search

@@ -96,7 +96,7 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
         for ((estimates, slots), first) in blocks.zip((0..degree).step_by(LANES)) {
             scratch.frontier.add(estimates, slots, (degree - first).min(LANES), bound, scratch.visited.bits());
         }
-        if self.hops == self.most {
+        if self.hops == self.most || self.gate.gives_up() {
             scratch.cut_short = true;
             watch.end(End::Hops);
             return false;

@@ -6,11 +6,12 @@ use super::observe::{End, Observer};
 use super::pool::Candidate;
 use super::row::slot_of;
 use super::scratch::Scratch;
+use super::two_hop::meet;
 use crate::filter::Admission;
 use crate::vectors::Scorer;
 
 /// Expands candidates of `scratch.pool`, nearest first, until all that it holds are expanded or the gate says that what
-/// is left lies too far; at most `most`. The pool holds the entry points when called. After, it holds the result if
+/// is left lies too far, or that it takes too long; at most `most`. The pool holds the entry points when called. After, it holds the result if
 /// everyone passes the gate; `scratch.measured` has those who passed otherwise.
 pub fn search_layer<A: Admission>(
     graph: &Graph,
@@ -21,7 +22,7 @@ pub fn search_layer<A: Admission>(
     scratch: &mut Scratch,
     watch: &mut impl Observer,
 ) {
-    let (mut hops, mut evaluations) = (0, 0);
+    let (mut hops, mut looked, mut evaluations) = (0, 0, 0);
     let mut end = End::Exhausted;
     while let Some(candidate) = scratch.pool.pop() {
         let found = if A::EVERYONE { &scratch.pool } else { &scratch.measured };
@@ -35,25 +36,31 @@ pub fn search_layer<A: Admission>(
         }
         let node = candidate.slot();
         hops += 1;
-        let degree = graph.row(node, layer).read(&mut scratch.links);
-        if let Some(next) = scratch.pool.peek() {
-            graph.prefetch(next);
-        }
-        let new = scratch.visited.insert_all(&scratch.links[..degree], &mut scratch.batch);
+        let new = if A::TWO_HOP {
+            let met = meet(graph, gate.admit, node, scratch);
+            looked += met.looked as u32;
+            met.new
+        } else {
+            let degree = graph.row(node, layer).read(&mut scratch.links);
+            if let Some(next) = scratch.pool.peek() {
+                graph.prefetch(next);
+            }
+            scratch.visited.insert_all(&scratch.links[..degree], &mut scratch.batch)
+        };
         evaluations += new as u32;
         scorer.score(&scratch.batch[..new], &mut scratch.scores[..new]);
         watch.hop(layer, candidate, bound, &scratch.batch[..new], &scratch.scores[..new]);
         for (&slot, &score) in scratch.batch[..new].iter().zip(&scratch.scores) {
             scratch.pool.offer(Candidate::new(score, slot));
         }
-        if hops as usize == most {
+        if hops as usize == most || gate.gives_up() {
             scratch.cut_short = true;
             end = End::Hops;
             break;
         }
     }
     watch.end(end);
-    scratch.count(layer, hops, evaluations);
+    scratch.count(layer, hops + looked, evaluations);
 }
 
 /// Walks from `entry` down to `bottom`, on each layer above it to a node none of whose neighbours is nearer. Returns

@@ -137,7 +137,7 @@ impl Index {
         let worth = matching >= WORTH_CODES && (queries.rows <= flat::STREAM || guarantee.budget.is_some());
         let coded = match options.plan {
             PlanChoice::Auto => worth,
-            PlanChoice::Graph => true,
+            PlanChoice::Graph | PlanChoice::TwoHop => true,
             PlanChoice::Scan => false,
         };
         match if coded { self.seen(allowed) } else { None } {
@@ -353,6 +353,7 @@ impl<'a> Prover<'a> {
     fn stream(&mut self, subset: Option<&[u32]>, rows: usize) -> Result<()> {
         let query = Matrix { bytes: self.query, rows: 1 };
         let space = self.index.vectors.space();
+        let subset = subset.map(|slots| flat::Subset { slots, rows: None });
         let found = flat::search(&self.seen.blocks, subset, space, query, self.k.max(1), false, &Run::new(1))?;
         let hits = found.ids.iter().zip(&found.distances).take(found.counts[0] as usize);
         for (&slot, &distance) in hits.filter(|(slot, _)| !self.walked.contains(&(**slot as u32))) {

@@ -6,7 +6,7 @@ use crate::filter::Filter;
 use crate::hits;
 use crate::hnsw::{Candidate, End, Trace};
 use crate::run::Run;
-use crate::types::{Hits, Matrix, Params, SearchOptions};
+use crate::types::{Hits, Matrix, Params, Plan, SearchOptions};
 use crate::vectors::check_queries;
 
 /// What a search found, and how.
@@ -14,8 +14,8 @@ use crate::vectors::check_queries;
 pub struct Explanation {
     /// What [`Index::search`] answers, counters included.
     pub hits: Hits,
-    /// What a scan and a walk were expected to cost, in about nanoseconds of the machine that was measured.
-    pub expected: [u64; 2],
+    /// What a scan, a walk, and one from match to match were expected to cost (`u64::MAX`: there is no filter), in about nanoseconds of the machine that was measured.
+    pub expected: [u64; 3],
     /// The walk, if there was one.
     pub route: Option<Route>,
 }
@@ -68,8 +68,12 @@ impl Index {
         let _slots_stay = self.readers.enter();
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
         let asked = self.ask(1, &options, allowed.as_deref());
-        let expected = [asked.costs.scan as u64, asked.costs.walk as u64];
-        if asked.scan {
+        let expected = [
+            asked.costs.scan as u64,
+            asked.costs.walk as u64,
+            if allowed.is_some() { asked.costs.two_hop as u64 } else { u64::MAX },
+        ];
+        if asked.plan == Plan::Scan {
             return Ok(Explanation { hits: self.scan(query, &asked, run)?, expected, route: None });
         }
         let mut hits = hits::room(1, options.k, true)?;

@@ -41,9 +41,10 @@ impl Index {
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
         let allowed = allowed.as_deref();
         self.check_rows(allowed, run)?;
-        let (blocks, subset) = self.rows_to_scan(allowed);
         let space = self.vectors.space();
-        let mut near = flat::within(&blocks, subset.as_deref(), space, queries, radius, run)?;
+        let allowed = allowed.map(|set| (set, self.copies_pay(set)));
+        let mut near = self
+            .with_rows_to_scan(allowed, |blocks, subset| flat::within(blocks, subset, space, queries, radius, run))?;
         let mut answer = Ragged { offsets: vec![0], ..Ragged::default() };
         for of_query in &mut near {
             of_query.truncate(limit.unwrap_or(usize::MAX));

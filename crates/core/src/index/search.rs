@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 
 use super::Index;
 use crate::error::Result;
-use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State, Task};
+use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State, Task, TwoHop};
 use crate::flat;
 use crate::hits::{self, Output};
-use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Query};
+use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Patience, Query};
 use crate::run::Run;
 use crate::types::{Hits, Matrix, Metric, Params, Plan, PlanChoice, SearchOptions};
 use crate::vectors::check_queries;
@@ -25,8 +25,10 @@ pub(super) struct Asked<'a> {
     /// The slots that the filter allows, if there is one.
     allowed: Option<&'a SlotSet>,
     pub(super) costs: Costs,
-    /// Whether by comparing all that is allowed.
-    pub(super) scan: bool,
+    /// The way.
+    pub(super) plan: Plan,
+    /// Whether a scan reads copies of the rows that are allowed.
+    gathered: bool,
 }
 
 impl Index {
@@ -45,7 +47,7 @@ impl Index {
         let _slots_stay = filter.is_some().then(|| self.readers.enter());
         let allowed = filter.map(|filter| self.allowed(filter)).transpose()?;
         let asked = self.ask(queries.rows, options, allowed.as_deref());
-        if asked.scan { self.scan(queries, &asked, run) } else { self.walk(queries, &asked, run) }
+        if asked.plan == Plan::Scan { self.scan(queries, &asked, run) } else { self.walk(queries, &asked, run) }
     }
 
     /// Settles how so many queries are answered.
@@ -57,14 +59,25 @@ impl Index {
     ) -> Asked<'a> {
         let matching = allowed.map_or(self.len(), SlotSet::len);
         let k = options.k.clamp(1, matching.max(1));
-        let task = Task { slots: self.len(), matching, queries, k, ef: options.ef_search.max(k) };
-        let costs = Costs::new(&self.params, task);
-        let scan = match options.plan {
-            PlanChoice::Auto => matching == 0 || costs.favour_scan(),
-            PlanChoice::Graph => matching == 0,
-            PlanChoice::Scan => true,
+        let gathered = queries <= flat::STREAM && allowed.is_some_and(|set| self.copies_pay(set));
+        let task = Task {
+            slots: self.len(),
+            matching,
+            filtered: allowed.is_some(),
+            gathered,
+            queries,
+            k,
+            ef: options.ef_search.max(k),
         };
-        Asked { options, allowed, costs, scan }
+        let costs = Costs::new(&self.params, task);
+        let plan = match options.plan {
+            _ if matching == 0 => Plan::Scan,
+            PlanChoice::Scan => Plan::Scan,
+            PlanChoice::Auto => costs.cheapest(),
+            PlanChoice::TwoHop if allowed.is_some() => Plan::TwoHop,
+            PlanChoice::TwoHop | PlanChoice::Graph => Plan::Graph,
+        };
+        Asked { options, allowed, costs, plan, gathered }
     }
 
     /// The true nearest neighbours of each query: every vector is visited.
@@ -132,7 +145,10 @@ impl Index {
             }
             set => {
                 let admit = Admitted { live: &self.live, allowed: set.map(SlotSet::words) };
-                self.walk_together(queries, admit, slots, asked, lanes, watching)
+                match asked.plan {
+                    Plan::TwoHop => self.walk_together(queries, TwoHop(admit), slots, asked, lanes, watching),
+                    _ => self.walk_together(queries, admit, slots, asked, lanes, watching),
+                }
             }
         }
     }
@@ -147,24 +163,28 @@ impl Index {
         lanes: &mut [Lane],
         watching: &mut [O],
     ) -> Result<()> {
-        let Asked { options, allowed, costs, .. } = asked;
-        let (slots, forced) = (slots as usize, options.plan == PlanChoice::Graph);
+        let &Asked { options, allowed, ref costs, plan, gathered } = asked;
+        let (slots, forced) = (slots as usize, options.plan != PlanChoice::Auto);
         let ef = options.ef_search.max(options.k).min(slots.max(1));
         let k = options.k.min(slots.max(1));
-        let most = if forced { usize::MAX } else { costs.most_hops() };
-        let query = |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, admit, live: &self.live, most };
-        let group: [Query<'_, A>; INTERLEAVED] = std::array::from_fn(query);
         let matching = || allowed.map_or(self.len(), SlotSet::len);
         let before = matching();
+        let hops = if forced { f32::INFINITY } else { costs.hops_of_a_scan() };
+        let share = before as f32 / self.len().max(1) as f32;
+        let patience = Patience { share, hops, hops_of_reach: costs.hops_of_reach };
+        let query =
+            |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, admit, live: &self.live, patience };
+        let group: [Query<'_, A>; INTERLEAVED] = std::array::from_fn(query);
         hnsw::knn_search(&self.graph, &self.vectors, &group[..queries.len()], slots, lanes, watching);
         let matching = before.min(matching());
         for (query, Lane { found, .. }) in queries.iter().zip(lanes) {
             found.counters.matching = matching as u64;
-            found.counters.expected_cost = costs.walk as u64;
+            found.counters.plan = plan;
+            found.counters.expected_cost = costs.of(plan) as u64;
             let farthest = found.nearest.last();
             let no_road = self.params.metric == Metric::Ip && farthest.is_some_and(|&(distance, _)| distance >= 0.0);
             if no_road || found.cut_short || found.nearest.len() < k.min(matching) {
-                self.scan_after(query, *allowed, k, found)?;
+                self.scan_after(query, allowed.map(|set| (set, gathered)), k, found)?;
             }
         }
         Ok(())
@@ -174,21 +194,22 @@ impl Index {
     /// point the same way; where too few have a positive product with the query, the answers are the short ones. Vectors
     /// that are not yet part of the index, or no longer, may fill the whole candidate list. And where all that a filter
     /// allows lies far from the query, a walk would come to everything else first.
-    fn scan_after(&self, query: &[u8], allowed: Option<&SlotSet>, k: usize, found: &mut Found) -> Result<()> {
+    fn scan_after(&self, query: &[u8], allowed: Option<(&SlotSet, bool)>, k: usize, found: &mut Found) -> Result<()> {
         let hits = self.scan_slots(Matrix { bytes: query, rows: 1 }, allowed, k, false, &Run::new(1))?;
         let slots = hits.ids.iter().take_while(|&&slot| slot >= 0).map(|&slot| slot as u32);
         found.nearest.clear();
         found.nearest.extend(hits.distances.iter().copied().zip(slots));
-        found.counters.distance_evaluations += allowed.map_or(self.len(), SlotSet::len) as u64;
+        found.counters.distance_evaluations += allowed.map_or(self.len(), |(set, _)| set.len()) as u64;
         found.counters.plan = Plan::GraphThenScan;
         Ok(())
     }
 
     /// Answers by comparing all that is allowed.
     pub(super) fn scan(&self, queries: Matrix<'_>, asked: &Asked<'_>, run: &Run) -> Result<Hits> {
-        let Asked { options, allowed, costs, .. } = asked;
+        let &Asked { options, allowed, ref costs, gathered, .. } = asked;
         let _slots_stay = self.readers.enter();
-        let mut hits = self.scan_slots(queries, *allowed, options.k, options.counters, run)?;
+        let mut hits =
+            self.scan_slots(queries, allowed.map(|set| (set, gathered)), options.k, options.counters, run)?;
         for id in hits.ids.iter_mut().filter(|id| **id >= 0) {
             self.vectors.check_given(*id as u32);
             *id = self.ids.id(*id as u32);
@@ -198,30 +219,44 @@ impl Index {
         Ok(hits)
     }
 
-    /// The nearest of all slots that are allowed, as slots. The caller is among the readers until it knows their ids.
+    /// Whether a scan should read copies of the rows that are allowed, which are made when it does.
+    pub(super) fn copies_pay(&self, set: &SlotSet) -> bool {
+        set.is_worth_copies(self.vectors.walk_dtype().row_bytes(self.params.dim))
+    }
+
+    /// The nearest of all slots that are allowed, as slots; of a filter, whether copies are read. The caller is among
+    /// the readers until it knows their ids.
     fn scan_slots(
         &self,
         queries: Matrix<'_>,
-        allowed: Option<&SlotSet>,
+        allowed: Option<(&SlotSet, bool)>,
         k: usize,
         counters: bool,
         run: &Run,
     ) -> Result<Hits> {
-        self.check_rows(allowed, run)?;
-        let (blocks, subset) = self.rows_to_scan(allowed);
-        flat::search(&blocks, subset.as_deref(), self.vectors.space(), queries, k, counters, run)
+        self.check_rows(allowed.map(|(set, _)| set), run)?;
+        self.with_rows_to_scan(allowed, |blocks, subset| {
+            flat::search(blocks, subset, self.vectors.space(), queries, k, counters, run)
+        })
     }
 
-    /// The rows of all live slots, and those of them that are allowed. The caller is among the readers as long as it
-    /// has them, and of a map they were checked.
-    pub(super) fn rows_to_scan<'a>(
-        &'a self,
-        allowed: Option<&'a SlotSet>,
-    ) -> (Vec<flat::Block<'a>>, Option<Cow<'a, [u32]>>) {
+    /// Shows the rows of all live slots, and those of them that are allowed, with copies if so said. The caller is among
+    /// the readers since before it knew what is allowed, and of a map the rows were checked.
+    pub(super) fn with_rows_to_scan<T>(
+        &self,
+        allowed: Option<(&SlotSet, bool)>,
+        look: impl FnOnce(&[flat::Block<'_>], Option<flat::Subset<'_>>) -> T,
+    ) -> T {
         let runs = self.live.runs(self.end());
-        let subset = allowed.map(|set| within(set.list(), &runs));
+        let slots = allowed.map(|(set, _)| within(set.list(), &runs));
         // SAFETY: live slots were written and rows are immutable; none is written anew while a reader may know it.
-        (unsafe { self.vectors.blocks(runs) }, subset)
+        let row = |slot| unsafe { self.vectors.plane(slot) }.streamed();
+        let subset = allowed.zip(slots.as_ref()).map(|((set, gathered), slots)| {
+            let all = gathered && matches!(slots, Cow::Borrowed(_));
+            flat::Subset { slots, rows: all.then(|| set.gathered(row)) }
+        });
+        // SAFETY: as above.
+        look(&unsafe { self.vectors.blocks(runs) }, subset)
     }
 
     /// Checks the rows of a mapped snapshot that a scan will read.
