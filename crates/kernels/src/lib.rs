@@ -10,6 +10,7 @@
 //! | `generic/` | each kernel's idea, written once over the operations of an instruction set |
 //! | `scalar/`, `avx2/`, `avx512/`, `neon/` | those operations, and the functions compiled for them |
 //! | [`tile`] | many queries against many rows, as products of small matrices |
+//! | [`levels`] | vectors as bytes, 256 levels from the least component to the greatest |
 //! | [`edges`] | 32 edges of a graph at once, from one bit a component |
 //! | `vectorized` | plain loops, compiled for each instruction set |
 //! | `detect` | which instruction sets this machine has, and `VICINAL_ISA` |
@@ -31,6 +32,7 @@ mod detect;
 pub mod edges;
 mod generic;
 mod hint;
+pub mod levels;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub mod reference;
@@ -57,18 +59,21 @@ pub enum Code {
     U8,
     /// Packed bits, compared with packed bits.
     Bits,
+    /// `u8`, compared with an `i16` query: see [`levels`]. No |q| is above [`levels::LARGEST`], and 255·Σ|q| fits an
+    /// `i32`.
+    Levels,
 }
 
 impl Code {
     /// Every layout.
-    pub const ALL: [Code; 6] = [Code::F32, Code::F16, Code::Bf16, Code::I8, Code::U8, Code::Bits];
+    pub const ALL: [Code; 7] = [Code::F32, Code::F16, Code::Bf16, Code::I8, Code::U8, Code::Bits, Code::Levels];
 
     /// Bytes of one component of a row; for [`Code::Bits`], whose length is counted in bytes, one.
     pub const fn row_bytes(self) -> usize {
         match self {
             Code::F32 => 4,
             Code::F16 | Code::Bf16 => 2,
-            Code::I8 | Code::U8 | Code::Bits => 1,
+            Code::I8 | Code::U8 | Code::Bits | Code::Levels => 1,
         }
     }
 
@@ -76,6 +81,7 @@ impl Code {
     pub const fn query_bytes(self) -> usize {
         match self {
             Code::F32 | Code::F16 | Code::Bf16 => 4,
+            Code::Levels => 2,
             Code::I8 | Code::U8 | Code::Bits => 1,
         }
     }
@@ -118,7 +124,7 @@ pub type BatchFn = unsafe fn(query: *const u8, rows: *const *const u8, n: usize,
 /// # Panics
 ///
 /// If the pair is meaningless: bits have only [`Form::Hamming`] and [`Form::Jaccard`], numbers
-/// only [`Form::SqL2`] and [`Form::Dot`].
+/// only [`Form::SqL2`] and [`Form::Dot`], levels only the latter.
 pub fn batch(form: Form, code: Code) -> BatchFn {
     batch_for(isa(), form, code).unwrap_or_else(|| panic!("{form:?} is not defined over {code:?}"))
 }

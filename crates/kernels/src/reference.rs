@@ -32,7 +32,7 @@ pub fn evaluate(form: Form, code: Code, query: &[u8], row: &[u8]) -> f64 {
         (Form::SqL2, Code::I8 | Code::U8) => {
             pairs(code, query, row).map(|(q, x)| (q as i64 - x as i64).pow(2)).sum::<i64>() as f64
         }
-        (Form::Dot, Code::I8 | Code::U8) => {
+        (Form::Dot, Code::I8 | Code::U8 | Code::Levels) => {
             pairs(code, query, row).map(|(q, x)| q as i64 * x as i64).sum::<i64>() as f64
         }
         (Form::SqL2, Code::F32 | Code::F16 | Code::Bf16) => pairs(code, query, row).map(|(q, x)| (q - x).powi(2)).sum(),
@@ -50,6 +50,7 @@ pub fn evaluate(form: Form, code: Code, query: &[u8], row: &[u8]) -> f64 {
 fn pairs<'a>(code: Code, query: &'a [u8], row: &'a [u8]) -> impl Iterator<Item = (f64, f64)> + 'a {
     let queries = query.chunks_exact(code.query_bytes()).map(move |bytes| match code {
         Code::I8 | Code::U8 => component(code, bytes),
+        Code::Levels => i16::from_ne_bytes(bytes.try_into().expect("two bytes")).into(),
         _ => component(Code::F32, bytes),
     });
     queries.zip(row.chunks_exact(code.row_bytes()).map(move |bytes| component(code, bytes)))
@@ -62,7 +63,7 @@ fn component(code: Code, bytes: &[u8]) -> f64 {
         Code::F16 => f16::from_ne_bytes(bytes.try_into().expect("two bytes")).into(),
         Code::Bf16 => bf16::from_ne_bytes(bytes.try_into().expect("two bytes")).into(),
         Code::I8 => f64::from(bytes[0] as i8),
-        Code::U8 => f64::from(bytes[0]),
+        Code::U8 | Code::Levels => f64::from(bytes[0]),
         Code::Bits => panic!("a bit is not a number"),
     }
 }

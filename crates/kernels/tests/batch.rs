@@ -8,13 +8,15 @@
 
 use half::{bf16, f16};
 use proptest::prelude::*;
+use vicinal_kernels::levels::{self, LARGEST, Query, Tail};
 use vicinal_kernels::{Code, Form, Isa, MAX_LEN, available, batch_for, reference};
 
 /// Forms that mean something over a code.
-fn forms(code: Code) -> [Form; 2] {
+fn forms(code: Code) -> &'static [Form] {
     match code {
-        Code::Bits => [Form::Hamming, Form::Jaccard],
-        _ => [Form::SqL2, Form::Dot],
+        Code::Bits => &[Form::Hamming, Form::Jaccard],
+        Code::Levels => &[Form::Dot],
+        _ => &[Form::SqL2, Form::Dot],
     }
 }
 
@@ -63,7 +65,7 @@ fn bound(form: Form, code: Code, query: &[u8], row: &[u8]) -> f64 {
 
 fn check(code: Code, query: &[u8], rows: &[Vec<u8>], shift: usize) {
     for &isa in available() {
-        for form in forms(code) {
+        for &form in forms(code) {
             let got = run(isa, form, code, query, rows, shift);
             for (i, (row, got)) in rows.iter().zip(got).enumerate() {
                 let truth = reference::evaluate(form, code, query, row);
@@ -91,7 +93,7 @@ fn encode(code: Code, values: &[f32]) -> Vec<u8> {
         Code::F32 => values.iter().flat_map(|v| v.to_ne_bytes()).collect(),
         Code::F16 => values.iter().flat_map(|&v| f16::from_f32(v).to_ne_bytes()).collect(),
         Code::Bf16 => values.iter().flat_map(|&v| bf16::from_f32(v).to_ne_bytes()).collect(),
-        Code::I8 | Code::U8 | Code::Bits => unreachable!("not a float"),
+        Code::I8 | Code::U8 | Code::Bits | Code::Levels => unreachable!("not a float"),
     }
 }
 
@@ -148,6 +150,79 @@ proptest! {
     }
 }
 
+/// The numbers of a query, as the kernel reads them.
+fn numbers(vector: &[f32]) -> Vec<u8> {
+    Query::of(vector).numbers.iter().flat_map(|q| q.to_ne_bytes()).collect()
+}
+
+proptest! {
+    #[test]
+    fn levels_agree_exactly(
+        len in 0usize..600,
+        n in 0usize..23,
+        shift in 0usize..64,
+        pool in prop::collection::vec(any::<u8>(), 1..800),
+        query in prop::collection::vec(-3f32..3.0, 600),
+    ) {
+        let row = |r: usize| (0..len).map(|i| pool[(r * 37 + i) % pool.len()]).collect();
+        check(Code::Levels, &numbers(&query[..len]), &(0..n).map(row).collect::<Vec<Vec<u8>>>(), shift);
+    }
+
+    #[test]
+    fn a_row_of_levels_is_off_by_half_a_step(vector in prop::collection::vec(value(), 1..200)) {
+        let mut row = vec![0xA5; levels::row_bytes(vector.len())];
+        let square = levels::encode(&vector, &mut row);
+        let mut decoded = vec![f32::NAN; vector.len()];
+        levels::decode(&row, &mut decoded);
+        let Tail { step, .. } = Tail::of(&row);
+        let longest = vector.iter().fold(0f32, |longest, x| longest.max(x.abs()));
+        for (x, y) in vector.iter().zip(&decoded) {
+            prop_assert!((x - y).abs() <= 0.5 * step + 3e-7 * longest + 1e-30, "{x} became {y}, a step is {step}");
+        }
+        let sum: f64 = decoded.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        prop_assert!((sum - square).abs() <= 1e-5 * f64::from(longest).powi(2) * vector.len() as f64 + 1e-60);
+    }
+
+    #[test]
+    fn a_query_is_off_by_half_a_unit_and_its_sums_are_its_own(vector in prop::collection::vec(value(), 1..200)) {
+        let Query { numbers, unit, sum, square } = Query::of(&vector);
+        let longest = vector.iter().fold(0f32, |longest, x| longest.max(x.abs()));
+        prop_assert!(unit <= (longest / 32_000.0).max(1e-30), "{unit}");
+        let kept: Vec<f64> = numbers.iter().map(|&q| f64::from(unit) * f64::from(q)).collect();
+        for (&x, kept) in vector.iter().zip(&kept) {
+            prop_assert!((f64::from(x) - kept).abs() <= 0.51 * f64::from(unit), "{x} became {kept}");
+        }
+        let near = |got: f32, truth: f64, terms: f64| (f64::from(got) - truth).abs() <= 1e-6 * terms + 1e-44;
+        prop_assert!(near(sum, kept.iter().sum(), kept.iter().map(|x| x.abs()).sum()));
+        prop_assert!(near(square, kept.iter().map(|x| x * x).sum(), kept.iter().map(|x| x * x).sum()));
+    }
+}
+
+#[test]
+fn sums_of_levels_fit_at_every_length() {
+    for len in [1, 63, 256, 1024, 20_000, MAX_LEN - 1, MAX_LEN] {
+        let uneven: Vec<f32> = (0..len).map(|i| if i % 7 == 0 { 1.0 } else { -0.8 }).collect();
+        for vector in [vec![1.0; len], vec![-1.0; len], uneven] {
+            let query = Query::of(&vector);
+            let total: i64 = query.numbers.iter().map(|q| i64::from(q.unsigned_abs())).sum();
+            assert!(255 * total <= i64::from(i32::MAX) && query.numbers.iter().all(|q| q.abs() <= LARGEST));
+            // Nor is more given away than must be.
+            assert!(total >= 8_000_000 || query.numbers.iter().any(|q| q.abs() >= 32_500), "{len}: {total}");
+            check(Code::Levels, &numbers(&vector), &[vec![255; len], vec![0; len], vec![1; len]], 1);
+        }
+    }
+}
+
+#[test]
+fn equal_components_have_levels_too() {
+    for x in [0.0, -0.0, 7.5, -1e18] {
+        let mut row = vec![0; levels::row_bytes(5)];
+        levels::encode(&[x; 5], &mut row);
+        assert_eq!(Tail::of(&row), Tail { low: x, step: 0.0, own: 0.0 });
+        assert_eq!(Query::of(&[x; 5]).numbers.iter().any(|&q| q != 0), x != 0.0);
+    }
+}
+
 #[test]
 fn every_length_up_to_four_registers_has_its_tail_right() {
     for len in 0..=260usize {
@@ -156,6 +231,7 @@ fn every_length_up_to_four_registers_has_its_tail_right() {
         for code in [Code::I8, Code::U8, Code::Bits] {
             check(code, &bytes, &rows, 1);
         }
+        check(Code::Levels, &numbers(&bytes.iter().map(|&b| f32::from(b) - 100.0).collect::<Vec<_>>()), &rows, 1);
         let floats: Vec<f32> = bytes.iter().map(|&b| f32::from(b) - 100.0).collect();
         for code in [Code::F32, Code::F16, Code::Bf16] {
             let rows: Vec<Vec<u8>> =

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx2, half_tail};
+use super::{Avx2, half_tail, tail};
 use crate::generic::GROUP;
 use crate::generic::bytes::Bytes;
 
@@ -39,6 +39,18 @@ impl Bytes for Avx2 {
     unsafe fn i8_tail(at: *const u8, n: usize) -> __m256i {
         // SAFETY: the same contract.
         unsafe { _mm256_cvtepi8_epi16(half_tail(at, n)) }
+    }
+
+    #[inline(always)]
+    unsafe fn i16(at: *const u8) -> __m256i {
+        // SAFETY: 32 bytes are readable.
+        unsafe { _mm256_loadu_si256(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn i16_tail(at: *const u8, n: usize) -> __m256i {
+        // SAFETY: 2n < 32 bytes are readable.
+        unsafe { tail(at, 2 * n) }
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@ mod float;
 use core::arch::x86_64::*;
 
 use crate::edges::edge_functions;
-use crate::generic::bytes::Byte;
+use crate::generic::bytes::{Byte, Level};
 use crate::generic::{GROUP, entries, partial16};
 
 /// The operations on AVX2.
@@ -16,7 +16,7 @@ pub(crate) struct Avx2;
 
 type Bytes<F, L> = Byte<Avx2, F, L>;
 
-entries!(Avx2, Bytes, [#[target_feature(enable = "avx2,fma,f16c")]]);
+entries!(Avx2, Bytes, Level<Avx2>, [#[target_feature(enable = "avx2,fma,f16c")]]);
 edge_functions!(Avx2, [#[target_feature(enable = "avx2,fma,f16c")]]);
 
 /// The `n < 16` bytes at `at`, then zeros.

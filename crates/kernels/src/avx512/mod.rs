@@ -4,17 +4,19 @@ mod bit;
 mod byte;
 mod edges;
 mod float;
+mod level;
 
 use core::arch::x86_64::*;
 
 use crate::edges::edge_functions;
 use crate::generic::{GROUP, entries};
 use byte::Vnni;
+use level::Digits;
 
 /// The operations on AVX-512.
 pub(crate) struct Avx512;
 
-entries!(Avx512, Vnni, [
+entries!(Avx512, Vnni, Digits, [
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
     #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
 ]);

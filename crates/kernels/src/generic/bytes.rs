@@ -26,6 +26,9 @@ pub(crate) trait Bytes {
     unsafe fn u8_tail(at: *const u8, n: usize) -> Self::V;
     unsafe fn i8(at: *const u8) -> Self::V;
     unsafe fn i8_tail(at: *const u8, n: usize) -> Self::V;
+    /// Lanes that are 16 bits wide already: `at` is readable for twice as many bytes.
+    unsafe fn i16(at: *const u8) -> Self::V;
+    unsafe fn i16_tail(at: *const u8, n: usize) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     /// sum + a·b, over the lanes in whatever order.
     unsafe fn dot(sum: Self::Sum, a: Self::V, b: Self::V) -> Self::Sum;
@@ -180,5 +183,71 @@ impl<T: Bytes, F: Term, L: Load> Kernel for Byte<T, F, L> {
     unsafe fn finish(sums: [T::Sum; GROUP], (): ()) -> [f32; GROUP] {
         // SAFETY: the same contract.
         unsafe { T::sums(sums) }.map(F::read::<L>)
+    }
+}
+
+/// q·x over rows of `u8` and queries of `i16`, with the operations `T`.
+///
+/// The caller sees to it that 255·Σ|q| fits an `i32`, so that no order of additions leaves it.
+pub(crate) struct Level<T>(PhantomData<T>);
+
+impl<T: Bytes> Kernel for Level<T> {
+    const STEP: usize = T::LANES;
+    const QUERY: usize = 2;
+    const ROW: usize = 1;
+    type Query = T::V;
+    type Row = T::V;
+    type Sum = T::Sum;
+    type Whole = ();
+
+    #[inline(always)]
+    unsafe fn whole(_: *const u8, _: usize) {}
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::i16(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn query_tail(at: *const u8, n: usize) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::i16_tail(at, n) }
+    }
+
+    #[inline(always)]
+    unsafe fn row(at: *const u8) -> T::V {
+        // SAFETY: the same contract.
+        unsafe { T::u8(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_tail(at: *const u8, n: usize) -> T::V {
+        // SAFETY: the same contract. Lanes beyond n are zero on both sides and add nothing.
+        unsafe { T::u8_tail(at, n) }
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> T::Sum {
+        // SAFETY: the same contract.
+        unsafe { T::zero() }
+    }
+
+    #[inline(always)]
+    unsafe fn add(sum: T::Sum, query: T::V, row: T::V) -> T::Sum {
+        // SAFETY: the same contract.
+        unsafe { T::dot(sum, query, row) }
+    }
+
+    #[inline(always)]
+    unsafe fn merge(a: T::Sum, b: T::Sum) -> T::Sum {
+        // SAFETY: the same contract.
+        unsafe { T::add(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: [T::Sum; GROUP], (): ()) -> [f32; GROUP] {
+        // SAFETY: the same contract.
+        unsafe { T::sums(sums) }.map(|sum| sum as f32)
     }
 }

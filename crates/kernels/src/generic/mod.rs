@@ -195,10 +195,10 @@ pub(crate) unsafe fn partial16(ptr: *const u8, n: usize) -> u128 {
     }
 }
 
-/// Makes `batch(form, code)` for the operations `$ops`, with `$byte` over bytes: a function for each pair that means
-/// something, compiled with the given attributes.
+/// Makes `batch(form, code)` for the operations `$ops`, with `$byte` over bytes and `$level` over levels: a
+/// function for each pair that means something, compiled with the given attributes.
 macro_rules! entries {
-    ($ops:ty, $byte:ident, $attributes:tt) => {
+    ($ops:ty, $byte:ident, $level:ty, $attributes:tt) => {
         /// The kernel of a form over a code on this instruction set, which must be there.
         pub(crate) fn batch(form: crate::Form, code: crate::Code) -> Option<crate::BatchFn> {
             use crate::generic::bits::{self, Bit};
@@ -225,6 +225,7 @@ macro_rules! entries {
                 }
                 (Form::Dot, Code::I8) => entry!($attributes $byte<bytes::Dot, bytes::I8>),
                 (Form::Dot, Code::U8) => entry!($attributes $byte<bytes::Dot, bytes::U8>),
+                (Form::Dot, Code::Levels) => entry!($attributes $level),
                 (Form::Hamming, Code::Bits) => entry!($attributes Bit<$ops, bits::Hamming>),
                 (Form::Jaccard, Code::Bits) => entry!($attributes Bit<$ops, bits::Jaccard>),
                 _ => return None,

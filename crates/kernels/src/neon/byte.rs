@@ -49,6 +49,18 @@ impl Bytes for Neon {
     }
 
     #[inline(always)]
+    unsafe fn i16(at: *const u8) -> int16x8_t {
+        // SAFETY: sixteen bytes are readable.
+        unsafe { vreinterpretq_s16_u8(vld1q_u8(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn i16_tail(at: *const u8, n: usize) -> int16x8_t {
+        // SAFETY: 2n < 16 bytes are readable; any 128 bits make a register.
+        unsafe { core::mem::transmute::<u128, int16x8_t>(partial16(at, 2 * n)) }
+    }
+
+    #[inline(always)]
     unsafe fn sub(a: int16x8_t, b: int16x8_t) -> int16x8_t {
         // SAFETY: NEON is there.
         unsafe { vsubq_s16(a, b) }

@@ -16,7 +16,7 @@ mod edges;
 mod float;
 
 use crate::edges::edge_functions;
-use crate::generic::bytes::Byte;
+use crate::generic::bytes::{Byte, Level};
 use crate::generic::entries;
 
 /// The operations on NEON.
@@ -24,5 +24,5 @@ pub(crate) struct Neon;
 
 type Bytes<F, L> = Byte<Neon, F, L>;
 
-entries!(Neon, Bytes, [#[target_feature(enable = "neon")]]);
+entries!(Neon, Bytes, Level<Neon>, [#[target_feature(enable = "neon")]]);
 edge_functions!(Neon, [#[target_feature(enable = "neon")]]);

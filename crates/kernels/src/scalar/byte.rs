@@ -68,6 +68,18 @@ impl Bytes for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn i16(at: *const u8) -> Self::V {
+        // SAFETY: the same contract.
+        unsafe { Self::i16_tail(at, LANES) }
+    }
+
+    #[inline(always)]
+    unsafe fn i16_tail(at: *const u8, n: usize) -> Self::V {
+        // SAFETY: n of them are readable.
+        array::from_fn(|i| if i < n { unsafe { at.cast::<i16>().add(i).read_unaligned() } } else { 0 })
+    }
+
+    #[inline(always)]
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
         array::from_fn(|i| a[i] - b[i])
     }

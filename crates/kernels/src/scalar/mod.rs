@@ -6,7 +6,7 @@ mod edges;
 mod float;
 
 use crate::edges::edge_functions;
-use crate::generic::bytes::Byte;
+use crate::generic::bytes::{Byte, Level};
 use crate::generic::entries;
 
 /// The operations in plain Rust.
@@ -14,5 +14,5 @@ pub(crate) struct Scalar;
 
 type Bytes<F, L> = Byte<Scalar, F, L>;
 
-entries!(Scalar, Bytes, []);
+entries!(Scalar, Bytes, Level<Scalar>, []);
 edge_functions!(Scalar, []);

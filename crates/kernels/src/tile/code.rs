@@ -2,6 +2,7 @@
 
 use super::rows::Rows;
 use super::{Coding, STEP, Tiles, Unit};
+use crate::levels;
 
 /// Vectors in memory, row after row without gaps, as little-endian machines store them.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,8 @@ pub enum Source<'a> {
     I8(&'a [u8]),
     /// Packed bits.
     Bits(&'a [u8]),
+    /// Rows of [`levels`].
+    Levels(&'a [u8]),
 }
 
 impl Source<'_> {
@@ -40,6 +43,7 @@ impl Source<'_> {
             }
             Source::U8(bytes) | Source::I8(bytes) => (bytes, dim),
             Source::Bits(bytes) => (bytes, dim.div_ceil(8)),
+            Source::Levels(bytes) => (bytes, levels::row_bytes(dim)),
         };
         assert!(bytes.len() >= (first + n) * row, "{} rows of {row} bytes in {}", first + n, bytes.len());
     }
@@ -290,6 +294,7 @@ unsafe fn read<'a, L: Lanes>(source: &Source<'a>, i: usize, out: &mut [f32]) {
         }
         Source::U8(bytes) => out.iter_mut().zip(part(bytes, 1)).for_each(|(x, &byte)| *x = f32::from(byte)),
         Source::I8(bytes) => out.iter_mut().zip(part(bytes, 1)).for_each(|(x, &byte)| *x = f32::from(byte as i8)),
+        Source::Levels(bytes) => levels::decode(&bytes[i * levels::row_bytes(dim)..][..levels::row_bytes(dim)], out),
         Source::Bits(_) => panic!("bits are not numbers"),
     }
 }

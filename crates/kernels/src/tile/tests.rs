@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::levels::{self, Tail};
 
 /// Small random vectors, coded, multiplied and screened; each hit and each miss is checked.
 fn check(unit: Unit, code: Code, dim: usize, rows: &[u8], queries: &[u8], threshold: f32) {
     let row_bytes = match code {
         Code::Bits => dim.div_ceil(8),
+        Code::Levels => levels::row_bytes(dim),
         code => dim * code.row_bytes(),
     };
     let source = |bytes| match code {
@@ -17,6 +19,7 @@ fn check(unit: Unit, code: Code, dim: usize, rows: &[u8], queries: &[u8], thresh
         Code::U8 => Source::U8(bytes),
         Code::I8 => Source::I8(bytes),
         Code::Bits => Source::Bits(bytes),
+        Code::Levels => Source::Levels(bytes),
     };
     let value = |bytes: &[u8], i: usize| -> f64 {
         match code {
@@ -26,6 +29,10 @@ fn check(unit: Unit, code: Code, dim: usize, rows: &[u8], queries: &[u8], thresh
             Code::U8 => bytes[i].into(),
             Code::I8 => (bytes[i] as i8).into(),
             Code::Bits => f64::from(bytes[i / 8] >> (7 - i % 8) & 1),
+            Code::Levels => {
+                let Tail { low, step, .. } = Tail::of(&bytes[..row_bytes]);
+                f64::from(low + step * f32::from(bytes[i]))
+            }
         }
     };
     let tiles = Tiles::new(unit, code, dim);
@@ -95,6 +102,15 @@ fn bytes(code: Code, dim: usize, n: usize) -> BoxedStrategy<Vec<u8>> {
             .boxed(),
         Code::Bf16 => prop::collection::vec(-9f32..9.0, size)
             .prop_map(|v| v.iter().flat_map(|&x| half::bf16::from_f32(x).to_le_bytes()).collect())
+            .boxed(),
+        Code::Levels => prop::collection::vec(-9f32..9.0, size)
+            .prop_map(move |v| {
+                let mut rows = vec![0; levels::row_bytes(dim) * n];
+                for (row, vector) in rows.chunks_exact_mut(levels::row_bytes(dim)).zip(v.chunks_exact(dim)) {
+                    levels::encode(vector, row);
+                }
+                rows
+            })
             .boxed(),
         Code::U8 | Code::I8 => prop::collection::vec(prop_oneof![any::<u8>(), Just(128), Just(255)], size).boxed(),
         Code::Bits => prop::collection::vec(any::<u8>(), n * dim.div_ceil(8))
