@@ -11,10 +11,10 @@ pub use tests::file::Snapshot;
 use tests::{Case, answers_are_true, one_thread};
 use vicinal_core::{Error, Index, Params};
 
-/// The golden files of the present format.
+/// The golden files of all formats.
 pub static GOLDEN: LazyLock<Vec<Snapshot>> = LazyLock::new(|| {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/1");
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden")).unwrap();
+    let paths = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap()).map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "vicinal")).collect();
     paths.sort();
     paths.iter().map(|path| Snapshot { bytes: fs::read(path).unwrap() }).collect()
@@ -34,8 +34,8 @@ pub fn open(bytes: &[u8]) {
 }
 
 fn ask(index: &Index, mmap: bool) -> Result<(), Error> {
-    let Params { dim, metric, dtype, layout, .. } = *index.params();
-    let case = Case { metric, dtype, layout, dim, rows: 30, seed: 7, ids: false };
+    let Params { dim, metric, dtype, layout, store, .. } = *index.params();
+    let case = Case { metric, dtype, layout, store, dim, rows: 30, seed: 7, ids: false };
     answers_are_true(index, &case)?;
     let report = index.verify(&one_thread())?;
     assert!(report.ok(), "{report:?}");

@@ -63,6 +63,7 @@ def test_knobs_are_keywords(function: Any) -> None:
         "ef_construction",
         "seed",
         "layout",
+        "store",
         "level_p",
         "ef_search",
         "threads",
@@ -135,7 +136,7 @@ def test_a_wrong_instruction_set_is_refused_by_what_computes(use: str) -> None:
 
 
 def test_the_native_module_trusts_no_array() -> None:
-    native = _native.Index(4, "l2", "f32", 16, 200, 0, None, "compact")
+    native = _native.Index(4, "l2", "f32", 16, 200, 0, None, "compact", None)
     good = np.ones((3, 4), np.float32)
     for bad in (good.astype(np.float64), good.T, good[:, ::2], good[None], good.astype(">f4")):
         with pytest.raises(vicinal.InvalidTypeError, match=r"call vicinal\.Index, which converts"):

@@ -11,7 +11,7 @@ mod common;
 use common::{cpu_seconds, read_npy};
 use vicinal_core::{
     Counters, Dtype, Filter, Hits, IdSet, Index, Layout, Matrix, Metric, Missing, Params, PlanChoice, Run,
-    SearchOptions,
+    SearchOptions, Store,
 };
 
 const K: usize = 10;
@@ -26,7 +26,17 @@ fn main() {
     let rows: usize = arg(4, "100000").parse().unwrap();
     let layout: Layout = arg(5, "fast").parse().unwrap();
     base.truncate(rows * dim);
-    let params = Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 200, seed: 0, level_p: None, layout };
+    let params = Params {
+        dim,
+        metric,
+        dtype: Dtype::F32,
+        m: 16,
+        ef_construction: 200,
+        seed: 0,
+        level_p: None,
+        layout,
+        store: Store::Given,
+    };
     let index = Index::new(params).unwrap();
     let rows = base.len() / dim;
     index.add(Matrix { bytes: bytemuck::cast_slice(&base), rows }, None, &Run::new(2)).unwrap();

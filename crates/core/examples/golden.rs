@@ -1,4 +1,4 @@
-//! Makes the golden files of the present format that are not there yet: `make golden`. Files that are there are never
+//! Makes the golden files of the formats that are written and are not there yet: `make golden`. Files that are there are never
 //! touched: once released, what they hold has to be readable for ever.
 
 #[path = "../tests/support/mod.rs"]
@@ -6,13 +6,12 @@ mod support;
 
 use std::fs;
 
-use support::golden::{describe, folder, golden_cases};
+use support::golden::{describe, golden_cases, place};
 
 fn main() {
     for (name, case) in golden_cases() {
-        let format = folder().join("1");
-        fs::create_dir_all(&format).unwrap();
-        let path = format.join(&name).with_extension("vicinal");
+        let path = place(&name, &case);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         if path.exists() {
             continue;
         }

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use vicinal_core::{Dtype, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
+use vicinal_core::{Dtype, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, Store};
 
 const QUERIES: usize = 1000;
 const BATCHES: usize = 50;
@@ -19,8 +19,17 @@ fn main() {
     let queries = Matrix { bytes: bytemuck::cast_slice(queries), rows: QUERIES };
 
     let (metric, dtype) = (Metric::L2, Dtype::F32);
-    let params =
-        Params { dim, metric, dtype, m: 16, ef_construction: 100, seed: 0, level_p: None, layout: Layout::Compact };
+    let params = Params {
+        dim,
+        metric,
+        dtype,
+        m: 16,
+        ef_construction: 100,
+        seed: 0,
+        level_p: None,
+        layout: Layout::Compact,
+        store: Store::Given,
+    };
     let built = Index::new(params).unwrap();
     let timed = |what: &str, work: &mut dyn FnMut()| {
         let start = Instant::now();

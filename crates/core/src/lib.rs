@@ -31,5 +31,5 @@ pub use index::{Compacted, Explanation, Index, Links, Ragged, Report, Route, Sha
 pub use run::Run;
 pub use types::{
     Budget, Certificate, Counters, Dtype, Guarantee, Hits, Layout, MAX_DIM, MAX_SLOTS, MAX_SQUARED_NORM,
-    MIN_COSINE_SQUARED_NORM, Matrix, Metric, Missing, Params, Plan, PlanChoice, SearchOptions, check_metric,
+    MIN_COSINE_SQUARED_NORM, Matrix, Metric, Missing, Params, Plan, PlanChoice, SearchOptions, Store, check_metric,
 };

@@ -59,6 +59,18 @@ pub enum Layout {
     Fast,
 }
 
+/// What is kept of a vector for distances that are answered, and to be given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Store {
+    /// The vector as it was given.
+    #[default]
+    Given,
+    /// f32 rounded to half precision.
+    F16,
+    /// Nothing but the codes that walks read.
+    None,
+}
+
 /// Which way a caller wants a search to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PlanChoice {
@@ -128,10 +140,41 @@ names!(Metric, "metric", L2 => "l2", SqEuclidean => "sqeuclidean", Cosine => "co
        Hamming => "hamming", Jaccard => "jaccard");
 names!(Dtype, "dtype", F32 => "f32", F16 => "f16", Bf16 => "bf16", I8 => "i8", U8 => "u8", Bits => "bits");
 
+impl Store {
+    /// What a user calls so, who names the dtype itself or nothing for vectors as they were given.
+    pub fn named(name: Option<&str>, dtype: Dtype) -> Result<Store> {
+        match (name, dtype) {
+            (None, _) => Ok(Store::Given),
+            (Some(name), dtype) if name == dtype.as_str() => Ok(Store::Given),
+            (Some("f16"), Dtype::F32) => Ok(Store::F16),
+            (Some("none"), Dtype::F32) => Ok(Store::None),
+            (Some(name @ ("f32" | "f16" | "none")), _) => Err(Error::invalid(format!(
+                "store {name:?} does not go with dtype \"{dtype}\", whose vectors are kept as they are: leave store out, \
+                 or use dtype \"f32\"",
+                dtype = dtype.as_str()
+            ))),
+            (Some(name), _) => Err(Error::invalid(format!("unknown store {name:?}; choose one of f32, f16, none"))),
+        }
+    }
+
+    /// What it is called beside a dtype.
+    pub fn name(self, dtype: Dtype) -> &'static str {
+        match self {
+            Store::Given => dtype.as_str(),
+            Store::F16 => "f16",
+            Store::None => "none",
+        }
+    }
+}
+
 impl Layout {
     /// The layout that measured faster: codes of one bit tell too little of short vectors, and under ip, where the
-    /// neighbours of a node lie far apart (docs/experiments.md).
-    pub fn auto(dim: usize, metric: Metric, dtype: Dtype) -> Layout {
+    /// neighbours of a node lie far apart (docs/experiments.md). Who keeps no vectors is short of memory, of which codes
+    /// of edges take more than all the rest.
+    pub fn auto(dim: usize, metric: Metric, dtype: Dtype, store: Store) -> Layout {
+        if store == Store::None {
+            return Layout::Compact;
+        }
         let codes_tell = dim >= 96 && matches!(metric, Metric::L2 | Metric::SqEuclidean | Metric::Cosine);
         if codes_tell && dtype != Dtype::Bits { Layout::Fast } else { Layout::Compact }
     }
@@ -212,6 +255,8 @@ pub struct Params {
     pub level_p: Option<f64>,
     /// What a layer-0 row carries.
     pub layout: Layout,
+    /// What is kept of a vector.
+    pub store: Store,
 }
 
 impl Params {
@@ -225,6 +270,9 @@ impl Params {
             return Err(Error::invalid(
                 "layout \"fast\" is for numbers; bits are a code of one bit already: choose layout \"compact\"",
             ));
+        }
+        if self.store != Store::Given && self.dtype != Dtype::F32 {
+            return Err(Error::invalid("only f32 vectors are kept otherwise than they are given"));
         }
         if !(2..=512).contains(&self.m) {
             return Err(Error::invalid(format!("M must be from 2 to 512, not {}; 8 to 64 is usual", self.m)));

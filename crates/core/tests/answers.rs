@@ -1,6 +1,6 @@
 //! Room for answers is not written before there are any.
 
-use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, Store};
 
 fn index() -> Index {
     let params = Params {
@@ -12,6 +12,7 @@ fn index() -> Index {
         seed: 0,
         level_p: None,
         layout: Layout::Compact,
+        store: Store::Given,
     };
     let index = Index::new(params).unwrap();
     index.add(Matrix { bytes: &[1, 2, 3], rows: 3 }, None, &Run::new(1)).unwrap();

@@ -4,14 +4,14 @@ mod support;
 
 use proptest::prelude::*;
 use support::{Numbers, cases_wanted};
-use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, Store};
 
 const DIM: usize = 24;
 /// Batches of fewer rows are inserted one by one.
 const LEAST: usize = 2_048;
 
 fn params(metric: Metric, dtype: Dtype, layout: Layout) -> Params {
-    Params { dim: DIM, metric, dtype, m: 16, ef_construction: 100, seed: 1, level_p: None, layout }
+    Params { dim: DIM, metric, dtype, m: 16, ef_construction: 100, seed: 1, level_p: None, layout, store: Store::Given }
 }
 
 /// Rows around centres, as far apart as `spread` says.
@@ -110,18 +110,19 @@ fn a_batch_makes_as_good_a_graph_as_row_by_row() {
 }
 
 #[test]
-fn every_metric_and_dtype_has_sound_batches() {
+fn every_metric_dtype_and_store_has_sound_batches() {
     for metric in [Metric::L2, Metric::SqEuclidean, Metric::Cosine, Metric::Ip] {
-        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::I8, Dtype::U8] {
+        let given = [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::I8, Dtype::U8].map(|dtype| (dtype, Store::Given));
+        for (dtype, store) in given.into_iter().chain([Store::F16, Store::None].map(|store| (Dtype::F32, store))) {
             let mut numbers = Numbers::new(12);
             let values = clustered(&mut numbers, LEAST + 150, 20, 1.0);
             let (queries, rows) = values.split_at(100 * DIM);
-            let index = Index::new(params(metric, dtype, Layout::Fast)).unwrap();
+            let index = Index::new(Params { store, ..params(metric, dtype, Layout::Fast) }).unwrap();
             add(&index, &encode(dtype, rows), 2);
             assert_sound(&index);
             let [recall, ..] =
                 quality(&index, &encode(if dtype.is_float() { Dtype::F32 } else { dtype }, queries), 100);
-            assert!(recall > 0.97, "{metric:?} of {dtype:?}: {recall}");
+            assert!(recall > 0.97, "{metric:?} of {dtype:?}, {store:?}: {recall}");
             // Inserting goes on from there.
             insert(&index, &encode(dtype, queries));
             assert_sound(&index);

@@ -5,14 +5,24 @@ mod support;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::Numbers;
-use vicinal_core::{Dtype, Error, Hits, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Hits, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, Store};
 
 const DIM: usize = 24;
 
 const LAYOUTS: [Layout; 2] = [Layout::Compact, Layout::Fast];
 
 fn params(metric: Metric, dim: usize, layout: Layout) -> Params {
-    Params { dim, metric, dtype: Dtype::F32, m: 16, ef_construction: 100, seed: 1, level_p: None, layout }
+    Params {
+        dim,
+        metric,
+        dtype: Dtype::F32,
+        m: 16,
+        ef_construction: 100,
+        seed: 1,
+        level_p: None,
+        layout,
+        store: Store::Given,
+    }
 }
 
 /// Rows around a few hundred centres.

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use support::{Case, cases, cases_wanted, encode, folder, matrix, one_thread};
+use support::{Case, cases, cases_wanted, encode, folder, kept, matrix, one_thread};
 use vicinal_core::{Error, Index, Params, PlanChoice, Run, SearchOptions, knn};
 
 /// An index beside a map of the same vectors.
@@ -18,8 +18,8 @@ struct Twin {
 
 impl Twin {
     fn new(case: Case, m: usize) -> Self {
-        let Case { dim, metric, dtype, layout, seed, .. } = case;
-        let params = Params { dim, metric, dtype, m, ef_construction: 20, seed, level_p: Some(0.3), layout };
+        let Case { dim, metric, dtype, layout, store, seed, .. } = case;
+        let params = Params { dim, metric, dtype, m, ef_construction: 20, seed, level_p: Some(0.3), layout, store };
         let numbers = support::Numbers::new(seed);
         Twin { index: Index::new(params).unwrap(), model: BTreeMap::new(), case, numbers }
     }
@@ -93,7 +93,8 @@ impl Twin {
         let mut ids = self.index.ids().unwrap();
         ids.sort_unstable();
         assert!(ids.iter().eq(self.model.keys()));
-        let vectors: Vec<u8> = self.model.values().flatten().copied().collect();
+        let given: Vec<u8> = self.model.values().flatten().copied().collect();
+        let vectors = kept(self.case.store, dim, &given);
         assert!(self.index.get(&ids).unwrap() == vectors);
         let report = self.index.verify(&one_thread()).unwrap();
         assert!(report.ok(), "{report:?}");

@@ -9,12 +9,20 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use support::file::{BLOCK, Snapshot};
 use support::{Case, build, folder, ids, matrix, one_thread, queries};
-use vicinal_core::{Dtype, Error, Index, Layout, Metric, PlanChoice, Run, SearchOptions};
+use vicinal_core::{Dtype, Error, Index, Layout, Metric, PlanChoice, Run, SearchOptions, Store};
 
 /// With every section there is: both planes, norms, upper rows, ids, chains, and slots that are free or have a removed
 /// vector.
-const WHOLE: Case =
-    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Fast, dim: 3, rows: 300, seed: 5, ids: true };
+const WHOLE: Case = Case {
+    metric: Metric::Cosine,
+    dtype: Dtype::F32,
+    layout: Layout::Fast,
+    store: Store::Given,
+    dim: 3,
+    rows: 300,
+    seed: 5,
+    ids: true,
+};
 
 fn snapshot(case: &Case) -> Snapshot {
     let folder = folder();

@@ -7,11 +7,19 @@ use std::io::{Seek, SeekFrom, Write};
 
 use proptest::prelude::*;
 use support::{Answers, Case, answers, build, cases, folder};
-use vicinal_core::{Dtype, Error, Index, Layout, Metric};
+use vicinal_core::{Dtype, Error, Index, Layout, Metric, Store};
 
 /// Small, and with every section there is: both planes, norms, upper rows, ids, chains of equal vectors.
-const WHOLE: Case =
-    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Fast, dim: 3, rows: 14, seed: 5, ids: true };
+const WHOLE: Case = Case {
+    metric: Metric::Cosine,
+    dtype: Dtype::F32,
+    layout: Layout::Fast,
+    store: Store::Given,
+    dim: 3,
+    rows: 14,
+    seed: 5,
+    ids: true,
+};
 
 fn refused(error: &Error) -> bool {
     matches!(error, Error::Corruption { .. } | Error::Format { .. })
@@ -92,6 +100,7 @@ fn damage_is_named() {
         metric: Metric::L2,
         dtype: Dtype::U8,
         layout: Layout::Compact,
+        store: Store::Given,
         dim: 100,
         rows: 200,
         seed: 5,

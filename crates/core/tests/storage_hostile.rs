@@ -10,12 +10,23 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use support::file::Snapshot;
 use support::{Case, answers_are_true, build, folder, ids, matrix, one_thread};
-use vicinal_core::{Dtype, Error, Index, Layout, Metric};
+use vicinal_core::{Dtype, Error, Index, Layout, Metric, Store};
 
 /// Small, and with every section there is: both planes, norms, upper rows, ids, chains of equal vectors, and slots that
 /// are free or have a removed vector.
-const WHOLE: Case =
-    Case { metric: Metric::Cosine, dtype: Dtype::F32, layout: Layout::Compact, dim: 3, rows: 300, seed: 5, ids: true };
+const WHOLE: Case = Case {
+    metric: Metric::Cosine,
+    dtype: Dtype::F32,
+    layout: Layout::Compact,
+    store: Store::Given,
+    dim: 3,
+    rows: 300,
+    seed: 5,
+    ids: true,
+};
+/// The same, with levels for walks.
+const HALVES: Case = Case { store: Store::F16, ..WHOLE };
+const LEVELS: Case = Case { store: Store::None, ..WHOLE };
 /// Words of a row before its links, and what they hold.
 const VERSION: usize = 0;
 const DEGREE: usize = 4;
@@ -246,12 +257,53 @@ fn rows_that_lie_are_never_believed() {
 }
 
 #[test]
+fn levels_that_lie_are_never_believed() {
+    let folder = folder();
+    let path = folder.path().join("hostile.vicinal");
+    let (nan, infinite) = (f32::NAN.to_bits(), f32::INFINITY.to_bits());
+    for case in [HALVES, LEVELS] {
+        let whole = snapshot(folder.path(), &case);
+        let sums = whole.section("sums");
+        let Slots { low, high, head, .. } = slots(&whole);
+        for slot in [low, high, head] {
+            // Behind three levels: low, step, and 1 / norm.
+            let row = whole.row("walk", slot);
+            let [low, step, own] = [3, 7, 11].map(|at| row + at);
+            let mut hostile = vec![
+                ("not a number to begin at", low, nan),
+                ("an infinite step", step, infinite),
+                ("no number as a step", step, nan),
+                ("a step back", step, whole.u32(step) ^ 1 << 31),
+                ("another step", step, whole.u32(step) + (1 << 20)),
+                ("no number as a norm", own, nan),
+                ("another norm", own, whole.u32(own) + (1 << 20)),
+                ("other levels", row, whole.u32(row) ^ 0x40),
+            ];
+            if case.store == Store::F16 {
+                let halves = whole.row("halves", slot);
+                hostile.push(("half a number", halves, 0x7e00_7e00));
+                hostile.push(("an infinite half", halves, 0x7c00_7c00));
+                hostile.push(("another half", halves, whole.u32(halves) ^ 1 << 9));
+            }
+            for (what, at, value) in hostile {
+                let mut file = whole.clone();
+                file.put_u32(at, value);
+                file.seal(&sums);
+                fs::write(&path, &file.bytes).unwrap();
+                check(&path, &format!("{what}, {:?}", case.store), false);
+            }
+        }
+    }
+}
+
+#[test]
 fn stray_padding_bits_are_refused() {
     let folder = folder();
     let case = Case {
         metric: Metric::Jaccard,
         dtype: Dtype::Bits,
         layout: Layout::Compact,
+        store: Store::Given,
         dim: 13,
         rows: 20,
         seed: 0,
@@ -294,10 +346,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(support::cases_wanted(1000)))]
 
     #[test]
-    fn no_rows_lead_astray(edits in prop::collection::vec(edit(), 1..6)) {
-        static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| snapshot(folder().path(), &WHOLE));
+    fn no_rows_lead_astray(which in 0usize..3, edits in prop::collection::vec(edit(), 1..6)) {
+        static SNAPSHOTS: LazyLock<[Snapshot; 3]> =
+            LazyLock::new(|| [WHOLE, HALVES, LEVELS].map(|case| snapshot(folder().path(), &case)));
         let folder = folder();
-        let mut file = SNAPSHOT.clone();
+        let mut file = SNAPSHOTS[which].clone();
         let (sections, sums) = (file.sections(), file.section("sums"));
         for (section, place, value) in edits {
             let section = &sections[section % (sections.len() - 1)];

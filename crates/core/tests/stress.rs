@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use support::{Numbers, folder, matrix, one_thread};
-use vicinal_core::{Dtype, Index, Layout, Metric, Params, PlanChoice, Run, SearchOptions};
+use vicinal_core::{Dtype, Index, Layout, Metric, Params, PlanChoice, Run, SearchOptions, Store};
 
 const DIM: usize = 8;
 /// Ids of each writer, and the vectors that an id has one after another.
@@ -76,6 +76,7 @@ fn all_at_once_is_safe() {
             seed: 3,
             level_p: Some(0.3),
             layout: *layout,
+            store: Store::Given,
         };
         let (index, done, folder) = (Index::new(params).unwrap(), AtomicBool::new(false), folder());
         let versions: Vec<AtomicU32> = (0..WRITERS * OWN).map(|_| AtomicU32::new(0)).collect();

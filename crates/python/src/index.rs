@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use vicinal_core::{Basis, Guarantee, Layout, Params, Run, SearchOptions};
+use vicinal_core::{Basis, Guarantee, Layout, Params, Run, SearchOptions, Store};
 
 use crate::arrays::{queries, ready, stored};
 use crate::errors::raise;
@@ -38,7 +38,7 @@ impl Index {
 impl Index {
     #[new]
     #[allow(clippy::too_many_arguments)] // as many as the constructor has in Python
-    #[pyo3(signature = (dim, metric, dtype, m, ef_construction, seed, level_p, layout, /))]
+    #[pyo3(signature = (dim, metric, dtype, m, ef_construction, seed, level_p, layout, store, /))]
     fn new(
         dim: usize,
         metric: &str,
@@ -48,14 +48,16 @@ impl Index {
         seed: u64,
         level_p: Option<f64>,
         layout: &str,
+        store: Option<&str>,
     ) -> PyResult<Self> {
         isa()?;
         let (metric, dtype) = (metric.parse().map_err(raise)?, dtype.parse().map_err(raise)?);
+        let store = Store::named(store, dtype).map_err(raise)?;
         let layout = match layout {
-            "auto" => Layout::auto(dim, metric, dtype),
+            "auto" => Layout::auto(dim, metric, dtype, store),
             name => name.parse().map_err(raise)?,
         };
-        let params = Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout };
+        let params = Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout, store };
         vicinal_core::Index::new(params).map(Index::of).map_err(raise)
     }
 
@@ -123,6 +125,12 @@ impl Index {
     #[getter]
     fn layout(&self) -> &'static str {
         self.core.params().layout.as_str()
+    }
+
+    #[getter]
+    fn store(&self) -> &'static str {
+        let params = self.core.params();
+        params.store.name(params.dtype)
     }
 
     fn __len__(&self) -> usize {

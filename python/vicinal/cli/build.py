@@ -76,6 +76,14 @@ def build(
             "faster for such vectors).",
         ),
     ] = "compact",
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What is kept of f32 vectors: f32, f16 (rounded, less memory) or none (8 bits a "
+            "component, least memory; distances are of what is kept). By default as given.",
+        ),
+    ] = None,
     column: Annotated[
         str | None,
         typer.Option(
@@ -105,10 +113,17 @@ def build(
 
     source = open_vectors(data, column)
     index = empty_index(
-        source, metric, dtype, M=M, ef_construction=ef_construction, seed=seed, layout=layout
+        source,
+        metric,
+        dtype,
+        M=M,
+        ef_construction=ef_construction,
+        seed=seed,
+        layout=layout,
+        store=store,
     )
     ids = None if ids_column is None else source.column(ids_column)
-    least = source.rows * _bytes_per_vector(index.dim, index.dtype)
+    least = source.rows * _bytes_per_vector(index.dim, index.store)
     check_output(output, force, at_least=least)
 
     began = time.perf_counter()
@@ -125,6 +140,7 @@ def build(
         "metric": index.metric,
         "dtype": index.dtype,
         "layout": index.layout,
+        "store": index.store,
         "M": index.M,
         "ef_construction": index.ef_construction,
         "seed": index.seed,
@@ -187,5 +203,5 @@ def _dtype_for(source: "VectorSource", metric: str | None) -> str:
     return DTYPES.get(source.dtype.name, "f32")
 
 
-def _bytes_per_vector(dim: int, dtype: str) -> int:
-    return -(-dim // 8) if dtype == "bits" else dim * {"f32": 4, "f16": 2, "bf16": 2}.get(dtype, 1)
+def _bytes_per_vector(dim: int, store: str) -> int:
+    return -(-dim // 8) if store == "bits" else dim * {"f32": 4, "f16": 2, "bf16": 2}.get(store, 1)

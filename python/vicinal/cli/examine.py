@@ -35,6 +35,7 @@ def info(index: IndexFile, json: Json = False) -> None:
         "metric": opened.metric,
         "dtype": opened.dtype,
         "layout": opened.layout,
+        "store": opened.store,
         "M": opened.M,
         "ef_construction": opened.ef_construction,
         "seed": opened.seed,
@@ -52,7 +53,9 @@ def info(index: IndexFile, json: Json = False) -> None:
     lines = {
         "vectors": f"{facts['vectors']:,} of {opened.dim:,} components",
         "metric": opened.metric,
-        "stored as": opened.dtype,
+        "stored as": opened.dtype
+        if opened.store == opened.dtype
+        else f"{opened.dtype}, kept as {opened.store}",
         "layout": opened.layout,
         "M": opened.M,
         "ef_construction": opened.ef_construction,

@@ -51,7 +51,14 @@ class Index(Looking):
         component of each neighbour (RaBitQ, on edges), so that one pass over a row estimates the
         distances of a whole hop. More queries a second, for 128 + 4 dim bytes more a vector (at
         M=16). "auto" takes "fast" where it measured faster: for numbers of 96 components or more,
-        under l2, sqeuclidean and cosine.
+        under l2, sqeuclidean and cosine, unless ``store="none"`` asks for little memory.
+    store : {"f32", "f16", "none"}, optional
+        What is kept of f32 vectors, and so what distances are of and `get` returns. "f32", the
+        default: the vectors as given, 4 bytes a component. "f16": rounded to half precision, off by
+        2^-11 of each component at most; components beyond 65,504 are refused. 3 bytes, 2 in the
+        layout "fast". "none": 1 byte, one of 256 levels from the vector's least component to its
+        greatest. Answers are then of vectors that are off by up to half a level, with
+        ``exact=True`` as well. Vectors of the other dtypes are kept as they are.
     level_p : float, optional
         p of the level law P(L >= l) = p^l, above 0 and at most 0.9; 1/M when not given.
 
@@ -89,6 +96,7 @@ class Index(Looking):
         seed: int = 0,
         level_p: float | None = None,
         layout: str = "compact",
+        store: str | None = None,
     ) -> None:
         self._hold(
             NativeIndex(
@@ -100,6 +108,7 @@ class Index(Looking):
                 checks.integer("seed", seed, 0, 2**64 - 1),
                 None if level_p is None else checks.number("level_p", level_p),
                 checks.choice("layout", layout, LAYOUTS),
+                None if store is None else checks.text("store", store),
             )
         )
 

@@ -63,6 +63,11 @@ class Held:
         """What a node's row of layer 0 holds: "compact" or "fast"."""
         return self._native.layout
 
+    @property
+    def store(self) -> str:
+        """What is kept of a vector: the dtype as it was given, "f16" or "none"."""
+        return self._native.store
+
     def __len__(self) -> int:
         return len(self._native)
 

@@ -5,7 +5,8 @@
 //! a choice never depends on the machine, and only their ratios matter.
 
 use crate::flat::STREAM;
-use crate::types::{Dtype, Layout, Params, Plan};
+use crate::types::{Layout, Params, Plan};
+use crate::vectors::Form;
 
 /// What the ways to search cost a query, in about nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -51,17 +52,15 @@ impl Costs {
     /// The costs of each query of a task.
     pub fn new(params: &Params, task: Task) -> Self {
         let Task { slots, matching, filtered, gathered, queries, k, ef } = task;
-        let read = match params.dtype {
-            Dtype::F32 => 2 * params.dim,
-            dtype => dtype.row_bytes(params.dim),
-        } as f32;
+        let form = Form::of(params);
+        let [read, scanned] = [form.walk_bytes(params.dim), form.scan_bytes(params.dim)].map(|bytes| bytes as f32);
         let row = match (queries <= STREAM, gathered || matching == slots) {
             // Rows in order stream; scattered ones are waited for.
-            (true, true) => 2.0 + 0.05 * read,
-            (true, false) => 8.0 + 0.1 * read,
+            (true, true) => 2.0 + 0.05 * scanned,
+            (true, false) => 8.0 + 0.1 * scanned,
             // Coded once for all queries, then multiplied in tiles: fast as that is where the machine has AMX, it is
             // reckoned at half the speed, since most have not.
-            (false, _) => 0.6 + 0.013 * params.dim as f32 + (3.0 + 0.1 * read) / queries as f32,
+            (false, _) => 0.6 + 0.013 * params.dim as f32 + (3.0 + 0.1 * scanned) / queries as f32,
         };
         let links = 2.0 * params.m as f32;
         let measure = 10.0 + 0.15 * read;

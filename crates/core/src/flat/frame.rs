@@ -29,13 +29,12 @@ impl Centre {
     /// A good frame for these rows.
     pub fn of(blocks: &[Block<'_>], space: Space) -> Self {
         let rows: usize = blocks.iter().map(|block| block.rows).sum();
-        let row_bytes = space.dtype.row_bytes(space.dim);
         let (mut sample, mut start) = (Vec::new(), 0);
         let step = rows.div_ceil(SAMPLE).max(1);
         for block in blocks {
             for i in (start..start + block.rows).filter(|i| i % step == 0) {
                 let mut row = vec![0.0; space.dim];
-                floats(space.dtype, block.row(i - start, row_bytes), &mut row);
+                floats(space.dtype, block.row(i - start, space), &mut row);
                 if space.metric == Metric::Cosine {
                     let norm = square(&row).sqrt();
                     row.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);

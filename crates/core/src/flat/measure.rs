@@ -6,7 +6,7 @@
 
 use bytemuck::pod_read_unaligned;
 use half::f16;
-use vicinal_kernels::{Loops, vectorized};
+use vicinal_kernels::{Loops, levels, vectorized};
 
 use super::{Plane, Space};
 use crate::types::{Dtype, Metric};
@@ -51,10 +51,7 @@ impl<'a> Measure<'a> {
 
     #[inline(always)]
     fn plain_distance(&mut self, row: Plane<'_>) -> f32 {
-        let bytes = match row {
-            Plane::Whole(bytes) => bytes,
-            Plane::Split { hi, .. } => hi,
-        };
+        let bytes = row.streamed();
         if self.space.dtype.is_float() {
             floats(self.space.dtype, row, &mut self.row);
         }
@@ -136,6 +133,7 @@ pub fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
                 *x = join_f32(pod_read_unaligned(hi), pod_read_unaligned(lo));
             }
         }
+        (Dtype::F32, Plane::Levels(row)) => levels::decode(row, out),
         (Dtype::F16, Plane::Whole(bytes)) => {
             let halves = bytes.chunks_exact(2);
             out.iter_mut().zip(halves).for_each(|(x, half)| *x = pod_read_unaligned::<f16>(half).to_f32());

@@ -21,6 +21,7 @@ pub use scan::{STREAM, source};
 use std::ops::Range;
 
 use parking_lot::Mutex;
+use vicinal_kernels::levels;
 use vicinal_kernels::tile::{Unit, unit};
 
 use crate::error::{Error, Result};
@@ -53,6 +54,8 @@ pub enum Plane<'a> {
         /// The low half of each component's bits.
         lo: &'a [u8],
     },
+    /// Rows of [`vicinal_kernels::levels`], which stand for f32.
+    Levels(&'a [u8]),
 }
 
 impl<'a> Block<'a> {
@@ -64,11 +67,12 @@ impl<'a> Block<'a> {
     }
 
     /// Row `i` of the block.
-    fn row(&self, i: usize, row_bytes: usize) -> Plane<'a> {
+    fn row(&self, i: usize, space: Space) -> Plane<'a> {
         let part = |bytes: &'a [u8], len: usize| &bytes[i * len..(i + 1) * len];
         match self.plane {
-            Plane::Whole(bytes) => Plane::Whole(part(bytes, row_bytes)),
-            Plane::Split { hi, lo } => Plane::Split { hi: part(hi, row_bytes / 2), lo: part(lo, row_bytes / 2) },
+            Plane::Whole(bytes) => Plane::Whole(part(bytes, space.dtype.row_bytes(space.dim))),
+            Plane::Split { hi, lo } => Plane::Split { hi: part(hi, 2 * space.dim), lo: part(lo, 2 * space.dim) },
+            Plane::Levels(bytes) => Plane::Levels(part(bytes, levels::row_bytes(space.dim))),
         }
     }
 }
@@ -78,7 +82,7 @@ impl<'a> Block<'a> {
 pub struct Subset<'a> {
     /// Ascending; all are there.
     pub slots: &'a [u32],
-    /// Copies of their rows, one after the other, if somebody made them: whole rows or the hi plane, as
+    /// Copies of their rows, one after the other, if somebody made them: whole rows, levels or the hi plane, as
     /// [`Plane::streamed`] has them.
     pub rows: Option<&'a [u8]>,
 }
@@ -87,8 +91,7 @@ impl<'a> Plane<'a> {
     /// What few queries are compared with, before the nearest are measured.
     pub fn streamed(self) -> &'a [u8] {
         match self {
-            Plane::Whole(bytes) => bytes,
-            Plane::Split { hi, .. } => hi,
+            Plane::Whole(bytes) | Plane::Levels(bytes) | Plane::Split { hi: bytes, .. } => bytes,
         }
     }
 }

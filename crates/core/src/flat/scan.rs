@@ -94,20 +94,26 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Copies rows, all of one kind.
+    /// Copies rows, at least one, and all of one kind.
     fn copy<'a>(&mut self, rows: impl Iterator<Item = Plane<'a>>) -> Plane<'_> {
+        let mut like = Plane::Whole(&[]);
         self.hi.clear();
         self.lo.clear();
         for row in rows {
+            like = row;
             match row {
-                Plane::Whole(bytes) => self.hi.extend_from_slice(bytes),
+                Plane::Whole(bytes) | Plane::Levels(bytes) => self.hi.extend_from_slice(bytes),
                 Plane::Split { hi, lo } => {
                     self.hi.extend_from_slice(hi);
                     self.lo.extend_from_slice(lo);
                 }
             }
         }
-        if self.lo.is_empty() { Plane::Whole(&self.hi) } else { Plane::Split { hi: &self.hi, lo: &self.lo } }
+        match like {
+            Plane::Split { .. } => Plane::Split { hi: &self.hi, lo: &self.lo },
+            Plane::Levels(_) => Plane::Levels(&self.hi),
+            Plane::Whole(_) => Plane::Whole(&self.hi),
+        }
     }
 }
 
@@ -273,7 +279,7 @@ impl<'a> Scan<'a> {
     ) -> Result<()> {
         let row_bytes = self.space.dtype.row_bytes(self.space.dim);
         let at_once = (STREAM_BYTES / row_bytes).max(1);
-        let like = self.blocks.iter().find(|block| block.rows > 0).expect("there are rows").row(0, row_bytes);
+        let like = self.blocks.iter().find(|block| block.rows > 0).expect("there are rows").row(0, self.space);
         let queries = (first..first + n).map(|i| self.queries.row(i));
         let mut stream = Stream::new(self.unit.isa(), self.space, queries, like);
         let count = |row: usize, end: usize| (end - row).min(at_once);
@@ -313,7 +319,7 @@ impl<'a> Scan<'a> {
     /// The row of a slot.
     fn row(&self, slot: u32) -> Plane<'a> {
         let block = &self.blocks[self.blocks.partition_point(|block| block.first_slot <= slot) - 1];
-        block.row((slot - block.first_slot) as usize, self.space.dtype.row_bytes(self.space.dim))
+        block.row((slot - block.first_slot) as usize, self.space)
     }
 
     fn partials(&self, n: usize) -> Vec<Partial> {
@@ -354,7 +360,7 @@ impl<'a> Scan<'a> {
         let slots: Vec<u32> = partial.candidates.take().collect();
         for &slot in &slots {
             match self.row(slot) {
-                Plane::Whole(bytes) => prefetch(bytes.as_ptr(), bytes.len()),
+                Plane::Whole(bytes) | Plane::Levels(bytes) => prefetch(bytes.as_ptr(), bytes.len()),
                 Plane::Split { hi, lo } => {
                     prefetch(hi.as_ptr(), hi.len());
                     prefetch(lo.as_ptr(), lo.len());
@@ -392,6 +398,7 @@ pub fn source(dtype: Dtype, plane: Plane<'_>) -> Source<'_> {
         (Dtype::I8, Plane::Whole(bytes)) => Source::I8(bytes),
         (Dtype::U8, Plane::Whole(bytes)) => Source::U8(bytes),
         (Dtype::Bits, Plane::Whole(bytes)) => Source::Bits(bytes),
-        (dtype, Plane::Split { .. }) => unreachable!("only f32 is kept in two planes, not {dtype:?}"),
+        (Dtype::F32, Plane::Levels(bytes)) => Source::Levels(bytes),
+        (dtype, plane) => unreachable!("{dtype:?} is not kept as {plane:?}"),
     }
 }

@@ -28,7 +28,7 @@
 //! A square that overflows f32 is infinite: its row may be as near as the largest finite one says, and may be as far
 //! as it likes. That of a row that is surely below the bar never does.
 
-use vicinal_kernels::{BatchFn, Code, Form, Isa, batch_for};
+use vicinal_kernels::{BatchFn, Code, Form, Isa, Loops, batch_for, levels, vectorized};
 
 use super::frame::square;
 use super::measure::floats;
@@ -63,6 +63,20 @@ pub(super) struct Stream {
     row_bytes: usize,
     len: usize,
     rows: usize,
+    /// Room for as many rows that are decoded before they are looked at.
+    decoded: Vec<f32>,
+}
+
+/// [`levels::decode`], to be compiled for each instruction set.
+struct Decode<'a>(&'a [u8], &'a mut [f32]);
+
+impl Loops for Decode<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        levels::decode(self.0, self.1);
+    }
 }
 
 struct Asked {
@@ -88,6 +102,7 @@ impl Stream {
     pub fn new<'a>(isa: Isa, space: Space, queries: impl Iterator<Item = &'a [u8]>, like: Plane<'_>) -> Self {
         let Space { dim, metric, dtype } = space;
         let hi = matches!(like, Plane::Split { .. });
+        let coded = matches!(like, Plane::Levels(_));
         let code = if hi { Code::Bf16 } else { dtype.code() };
         let kernel = |form| batch_for(isa, form, code).expect("the unit's instruction set is there");
         // Products of integers are exact: only those of floats have bounds that depend on the norm.
@@ -104,10 +119,15 @@ impl Stream {
         };
         // See `vicinal_kernels`: sums of floats; sums of integers are rounded once.
         let sums = if dtype.is_float() { dim as f64 / 4.0 + 16.0 } else { 0.0 };
-        let row_bytes = if hi { 2 * dim } else { dtype.row_bytes(dim) };
+        let row_bytes = match like {
+            Plane::Split { .. } => 2 * dim,
+            Plane::Levels(_) => levels::row_bytes(dim),
+            Plane::Whole(_) => dtype.row_bytes(dim),
+        };
         let asked: Vec<Asked> = queries.map(ask).collect();
         // One query looks at a row but once.
-        let rows = if asked.len() == 1 { ROWS } else { (BYTES / row_bytes).clamp(4, ROWS) };
+        let looked_at = if coded { 4 * dim } else { row_bytes };
+        let rows = if asked.len() == 1 { ROWS } else { (BYTES / looked_at).clamp(4, ROWS) };
         Stream {
             space,
             kernel: kernel(form),
@@ -119,6 +139,7 @@ impl Stream {
             row_bytes,
             len: dtype.kernel_len(dim),
             rows,
+            decoded: vec![0.0; if coded { rows * dim } else { 0 }],
         }
     }
 
@@ -155,6 +176,11 @@ impl Stream {
         for (address, row) in rows.iter_mut().zip(of_rows) {
             debug_assert_eq!(row.len(), self.row_bytes);
             *address = row.as_ptr();
+            if !self.decoded.is_empty() {
+                let decoded = &mut self.decoded[n * self.space.dim..][..self.space.dim];
+                vectorized(Decode(row, decoded));
+                *address = decoded.as_ptr().cast();
+            }
             n += 1;
         }
         let compare = |kernel: BatchFn, query: &[u8], out: &mut [f32; ROWS]| {

@@ -135,7 +135,43 @@ impl Case {
                 assert_eq!(cost.distance_evaluations, self.rows.len() as u64);
             }
         }
+        if dtype == Dtype::F32 && !self.rows.is_empty() {
+            self.search_levels(&rows, queries, threads);
+        }
         hits
+    }
+
+    /// Rows of levels have the neighbours of the vectors that they stand for, to the bit.
+    fn search_levels(&self, rows: &[u8], queries: Matrix<'_>, threads: usize) {
+        let (levels, decoded) = self.levels(rows);
+        let some: Vec<u32> = (0..self.rows.len() as u32).filter(|i| i % 3 != 1).collect();
+        let whole = Block { first_slot: 0, rows: self.rows.len(), plane: Plane::Whole(&decoded) };
+        let coded = Block { plane: Plane::Levels(&levels), ..whole };
+        for &unit in units() {
+            for subset in [None, Some(Subset { slots: &some, rows: None })] {
+                let of = |block| {
+                    let run = Run::new(threads);
+                    let hits = search_on(unit, &[block], subset, self.space, queries, self.k, false, &run).unwrap();
+                    (hits.ids, hits.distances)
+                };
+                assert_eq!(of(coded), of(whole), "{unit:?}, levels and decoded levels differ");
+            }
+        }
+    }
+
+    /// The rows as levels, and what those stand for.
+    fn levels(&self, rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let mut vector = vec![0.0; self.space.dim];
+        let mut row = vec![0; levels::row_bytes(vector.len())];
+        let (mut coded, mut decoded) = (Vec::new(), Vec::new());
+        for bytes in rows.chunks(4 * vector.len()) {
+            floats(Dtype::F32, Plane::Whole(bytes), &mut vector);
+            levels::encode(&vector, &mut row);
+            levels::decode(&row, &mut vector);
+            coded.extend_from_slice(&row);
+            decoded.extend_from_slice(bytemuck::cast_slice(&vector));
+        }
+        (coded, decoded)
     }
 
     /// The hits are those of measuring every row, to the last bit, in the order of (distance, row). And what was
@@ -178,18 +214,22 @@ impl Case {
         let (hi, lo) = if self.space.dtype == Dtype::F32 { planes(&rows) } else { Default::default() };
         let split = Block { first_slot: 0, rows: self.rows.len(), plane: Plane::Split { hi: &hi, lo: &lo } };
         let whole = Block { plane: Plane::Whole(&rows), ..split };
-        let blocks = if hi.is_empty() { vec![whole] } else { vec![whole, split] };
+        let (levels, decoded) = if hi.is_empty() { Default::default() } else { self.levels(&rows) };
+        let coded = Block { plane: Plane::Levels(&levels), ..whole };
+        let blocks =
+            if hi.is_empty() { vec![(whole, &rows)] } else { vec![(whole, &rows), (split, &rows), (coded, &decoded)] };
         let queries: Vec<&[u8]> = queries.chunks(query_bytes).take(STREAM).collect();
         if self.rows.is_empty() || queries.is_empty() {
             return;
         }
-        let measured = |query| -> Vec<f32> {
+        let measured = |query, rows: &[u8]| -> Vec<f32> {
             let mut measure = Measure::new(self.space, query);
             rows.chunks(row_bytes).map(|row| measure.distance(Plane::Whole(row))).collect()
         };
-        let measured: Vec<Vec<f32>> = queries.iter().map(|&query| measured(query)).collect();
-        for (&isa, block) in vicinal_kernels::available().iter().flat_map(|isa| blocks.iter().map(move |b| (isa, b))) {
-            let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, row_bytes));
+        let cases = vicinal_kernels::available().iter().flat_map(|isa| blocks.iter().map(move |b| (isa, b)));
+        for (&isa, (block, rows)) in cases {
+            let measured: Vec<Vec<f32>> = queries.iter().map(|&query| measured(query, rows)).collect();
+            let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, self.space));
             let mut seen = 0;
             stream.run(block.plane.streamed(), |query, row, (least, greatest)| {
                 let distance = measured[query][row];
@@ -201,7 +241,7 @@ impl Case {
             assert_eq!(seen, self.rows.len() * queries.len());
             // Each row's distance is the bar once.
             for at in 0..block.rows {
-                let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, row_bytes));
+                let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, self.space));
                 let mut missed: Vec<Vec<bool>> =
                     measured.iter().map(|of| of.iter().map(|&distance| distance <= of[at]).collect()).collect();
                 stream.run(block.plane.streamed(), |query, row, _| {

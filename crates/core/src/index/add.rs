@@ -8,7 +8,7 @@ use crate::hnsw::{self, Bulk, Editor, Inserter, Removed, Undo};
 use crate::run::Run;
 use crate::slots::Slots;
 use crate::types::{MAX_SLOTS, Matrix, Params};
-use crate::vectors::check_rows;
+use crate::vectors::{check_kept, check_rows};
 
 impl Index {
     /// Adds rows of the stored dtype: all of them, or none if anything is wrong or the run is cancelled. Returns their
@@ -26,8 +26,9 @@ impl Index {
     /// there already comes in a new slot, and the old one is retired.
     fn put(&self, rows: Matrix<'_>, ids: Option<&[i64]>, replace: bool, run: &Run) -> Result<Vec<i64>> {
         self.check_writable()?;
-        let Params { dim, metric, dtype, .. } = self.params;
+        let Params { dim, metric, dtype, store, .. } = self.params;
         check_rows(rows, dim, metric, dtype, "row")?;
+        check_kept(rows, dim, metric, store)?;
         let _writer = self.writing(run)?;
         let ids = self.ids.check(rows.rows, ids)?;
         if !replace {

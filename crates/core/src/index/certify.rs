@@ -12,7 +12,7 @@ use super::search::within;
 use crate::certify::{Basis, Probe, Scratch, Screened, TOGETHER, Table, screen};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, SlotSet};
-use crate::flat::{self, Block, Measure, Nearest, floats};
+use crate::flat::{self, Block, Measure, Nearest, Space, floats};
 use crate::hits;
 use crate::hnsw::INTERLEAVED;
 use crate::run::Run;
@@ -57,7 +57,7 @@ impl Index {
 
     /// Up to `rows` vectors of the index, from all over it, as floats; of length 1 under cosine.
     pub fn sample(&self, rows: usize, run: &Run) -> Result<Vec<f32>> {
-        let Params { dim, metric, dtype, .. } = self.params;
+        let Space { dim, metric, dtype } = self.vectors.space();
         if metric.on_bits() {
             return Err(Error::invalid("bits are no floats"));
         }

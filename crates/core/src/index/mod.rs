@@ -82,11 +82,9 @@ impl Index {
     /// An empty index.
     pub fn new(params: Params) -> Result<Index> {
         params.check()?;
-        let Params { dim, metric, dtype, m, .. } = params;
-        let vectors = Vectors::new(dim, metric, dtype).with_layout(&params);
         Ok(Index::from_parts(Parts {
-            vectors,
-            graph: Graph::new(m, params.code_bytes()),
+            vectors: Vectors::new(&params),
+            graph: Graph::new(params.m, params.code_bytes()),
             ids: Ids::new(0),
             live: Live::default(),
             spare: Spare::default(),

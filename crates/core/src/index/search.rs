@@ -14,7 +14,7 @@ use crate::hits::{self, Output};
 use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Patience, Query};
 use crate::run::Run;
 use crate::types::{Hits, Matrix, Metric, Params, Plan, PlanChoice, SearchOptions};
-use crate::vectors::check_queries;
+use crate::vectors::{Form, check_queries};
 
 /// Queries that a thread claims at a time.
 const QUERY_GRAIN: usize = 8;
@@ -221,7 +221,7 @@ impl Index {
 
     /// Whether a scan should read copies of the rows that are allowed, which are made when it does.
     pub(super) fn copies_pay(&self, set: &SlotSet) -> bool {
-        set.is_worth_copies(self.vectors.walk_dtype().row_bytes(self.params.dim))
+        set.is_worth_copies(Form::of(&self.params).scan_bytes(self.params.dim))
     }
 
     /// The nearest of all slots that are allowed, as slots; of a filter, whether copies are read. The caller is among

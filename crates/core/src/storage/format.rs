@@ -4,19 +4,19 @@ use std::path::Path;
 
 use crate::blocks::{BLOCK, Layout, SUMS_PER_BLOCK, sum};
 use crate::error::{Error, Result};
-use crate::flat::Space;
 use crate::hnsw::{EntryPoint, MAX_LEVEL, Spread, layer0_row_bytes, row_bytes};
-use crate::types::{Dtype, MAX_SLOTS, Metric, Params};
+use crate::types::{MAX_SLOTS, Params, Store};
+use crate::vectors::Form;
 
 /// First bytes of every snapshot. The high bit of the first one and the line ends tell of a file that went through a
 /// text mode on its way.
 pub const MAGIC: [u8; 12] = *b"\x89VICINAL\r\n\x1a\n";
-/// The format that this version writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+/// The newest format that this version reads. It writes the oldest that can say what there is to say: 1, unless vectors
+/// are kept otherwise than they were given.
+pub const VERSION: u32 = 2;
 
 /// Names of the sections, in the order in which they follow each other.
 pub const WALK: &str = "walk";
-pub const LO: &str = "lo";
 pub const AUX: &str = "aux";
 pub const LINKS: &str = "links";
 pub const UPPER: &str = "upper";
@@ -59,16 +59,15 @@ pub struct Header {
 impl Header {
     /// Where the sections of a file with this header lie.
     pub fn layout(&self) -> Layout {
-        let Params { dim, metric, dtype, m, .. } = self.params;
-        let planes = if dtype == Dtype::F32 { 2 } else { 1 };
-        let plane_bytes = dtype.row_bytes(dim) / planes;
+        let Params { dim, metric, m, .. } = self.params;
+        let form = Form::of(&self.params);
         let slots = u64::from(self.slots);
         let mut layout = Layout { sections: Vec::new(), file_bytes: BLOCK as u64 };
-        layout.push(WALK, slots, plane_bytes);
-        if planes == 2 {
-            layout.push(LO, slots, plane_bytes);
+        layout.push(WALK, slots, form.walk_bytes(dim));
+        if let Some((name, row_bytes)) = form.rest(dim) {
+            layout.push(name, slots, row_bytes);
         }
-        if metric == Metric::Cosine {
+        if form.has_norms(metric) {
             layout.push(AUX, slots, 4);
         }
         layout.push(LINKS, slots, layer0_row_bytes(m, self.params.code_bytes()));
@@ -85,18 +84,19 @@ impl Header {
         layout
     }
 
-    /// The space of the vectors.
-    pub fn space(&self) -> Space {
-        Space { dim: self.params.dim, metric: self.params.metric, dtype: self.params.dtype }
+    /// The section of what is kept of a vector besides what a walk reads.
+    pub fn rest(&self) -> Option<&'static str> {
+        Form::of(&self.params).rest(self.params.dim).map(|(name, _)| name)
     }
 
     /// The first block of the file.
     pub fn encode(&self) -> [u8; BLOCK] {
-        let Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout: rows } = self.params;
+        let Params { dim, metric, dtype, m, ef_construction, seed, level_p, layout: rows, store } = self.params;
         let layout = self.layout();
         let mut block = Block([0; BLOCK]);
         block.put(0, &MAGIC);
-        block.put(12, &VERSION.to_le_bytes());
+        let version: u32 = if store == Store::Given { 1 } else { VERSION };
+        block.put(12, &version.to_le_bytes());
         block.put(16, &layout.file_bytes.to_le_bytes());
         block.put(24, metric.as_str().as_bytes());
         block.put(40, dtype.as_str().as_bytes());
@@ -115,6 +115,9 @@ impl Header {
         block.put(120, rows.as_str().as_bytes());
         block.put(128, &self.next_id.to_le_bytes());
         block.put(136, &self.live.to_le_bytes());
+        if store != Store::Given {
+            block.put(144, store.name(dtype).as_bytes());
+        }
         for (i, section) in layout.sections.iter().enumerate() {
             let at = TABLE + i * ENTRY;
             block.put(at, section.name.as_bytes());
@@ -193,15 +196,18 @@ impl Block {
     fn header(&self) -> Result<Header, String> {
         let refused = |e: Error| e.to_string();
         let level_p = f64::from_le_bytes(self.array(72));
+        let dtype = self.name::<8>(40).parse().map_err(refused)?;
         let params = Params {
             dim: self.u32(48) as usize,
             metric: self.name::<16>(24).parse().map_err(refused)?,
-            dtype: self.name::<8>(40).parse().map_err(refused)?,
+            dtype,
             m: self.u32(52) as usize,
             ef_construction: self.u32(56) as usize,
             seed: u64::from_le_bytes(self.array(64)),
             level_p: (level_p.to_bits() != 0).then_some(level_p),
             layout: self.name::<8>(120).parse().map_err(refused)?,
+            store: Store::named(Some(self.name::<8>(144).as_str()).filter(|name| !name.is_empty()), dtype)
+                .map_err(refused)?,
         };
         params.check().map_err(refused)?;
         let (slots, live, upper_rows) = (self.u32(60), self.u32(136), self.u32(80));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use super::format::{AUX, IDS, LINKS, LO, ORDER, STATE, UPPER, WALK};
+use super::format::{AUX, IDS, LINKS, ORDER, STATE, UPPER, WALK};
 use super::io;
 use super::read::{open_header, shrank};
 use super::states::States;
@@ -34,7 +34,7 @@ pub fn open(path: &Path) -> Result<Index> {
     let arena = |name| layout.find(name).map(|section| Arena::over(MappedRows::new(&mapped, section)));
 
     let walk = Arena::over(rows(WALK).with_soundness());
-    let vectors = Vectors::from_parts(header.space(), walk, arena(LO), arena(AUX)).with_layout(&header.params);
+    let vectors = Vectors::from_parts(&header.params, walk, header.rest().and_then(arena), arena(AUX));
     let [links, upper] = [LINKS, UPPER].map(|name| Arena::over(rows(name).with_soundness()));
     let mut graph =
         Graph::from_parts(header.params.m, header.params.code_bytes(), links, upper, header.upper_rows, header.entry);

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-use super::format::{AUX, Header, IDS, LINKS, LO, ORDER, STATE, UPPER, WALK};
+use super::format::{AUX, Header, IDS, LINKS, ORDER, STATE, UPPER, WALK};
 use super::states::States;
 use super::structure::StoredIds;
 use super::{io, structure};
@@ -99,8 +99,8 @@ fn parts(reader: &SectionReader<'_>, layout: &Layout, header: Header) -> Result<
     let path = reader.path;
     let arena = |name| layout.find(name).map(|section| reader.arena(section)).transpose();
     let required = |name| reader.arena(layout.section(name));
-    let space = header.space();
-    let vectors = Vectors::from_parts(space, required(WALK)?, arena(LO)?, arena(AUX)?).with_layout(&header.params);
+    let rest = header.rest().map(&arena).transpose()?.flatten();
+    let vectors = Vectors::from_parts(&header.params, required(WALK)?, rest, arena(AUX)?);
     let mut graph = Graph::from_parts(
         header.params.m,
         header.params.code_bytes(),

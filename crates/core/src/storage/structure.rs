@@ -7,7 +7,6 @@ use crate::arena::Arena;
 use crate::bits::Bits;
 use crate::blocks::{Layout, Section};
 use crate::error::Result;
-use crate::flat::Space;
 use crate::hnsw::{Graph, MAX_LEVEL, PROTECTED, most_protected, slot_of};
 use crate::live::Live;
 use crate::vectors::Vectors;
@@ -70,8 +69,7 @@ pub fn check(
 
 /// Vectors must be such as `add` lets in, and the norms beside them must be theirs.
 fn check_vectors(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
-    let Space { dim, dtype, .. } = snapshot.vectors.space();
-    let mut row = vec![0; dtype.row_bytes(dim)];
+    let mut row = vec![0; snapshot.vectors.row_bytes()];
     for (slot, _) in (0..).zip(levels).filter(|&(_, &level)| level != FREE) {
         // SAFETY: all rows were read from the file, and nobody writes them.
         let checked = unsafe { snapshot.vectors.check_stored(slot, &mut row) };
@@ -84,8 +82,7 @@ fn check_vectors(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
 
 /// As [`check`] checks vectors; norms that are not theirs are computed anew. Says how many.
 pub fn mend_vectors(path: &Path, layout: &Layout, vectors: &Vectors, free: &Bits, slots: u32) -> Result<u64> {
-    let Space { dim, dtype, .. } = vectors.space();
-    let mut row = vec![0; dtype.row_bytes(dim)];
+    let mut row = vec![0; vectors.row_bytes()];
     let mut mended = 0;
     for slot in (0..slots).filter(|&slot| !free.get(slot)) {
         // SAFETY: all rows were read from the file, and nobody else knows them yet.

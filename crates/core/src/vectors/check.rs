@@ -2,10 +2,10 @@
 
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
-use vicinal_kernels::{BatchFn, Form, batch};
+use vicinal_kernels::{BatchFn, Form, Loops, batch, levels, vectorized};
 
 use crate::error::{Error, Result};
-use crate::types::{Dtype, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric};
+use crate::types::{Dtype, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric, Store};
 
 /// Refuses rows of the stored dtype that can't be compared; the message names the first bad row. `what` is what the
 /// user calls them, e.g. "row" or "query".
@@ -31,6 +31,61 @@ pub fn check_rows(rows: Matrix<'_>, dim: usize, metric: Metric, dtype: Dtype, wh
         }
     }
     Ok(())
+}
+
+/// Refuses rows of f32, which passed [`check_rows`], of which the store can't keep what may enter.
+pub fn check_kept(rows: Matrix<'_>, dim: usize, metric: Metric, store: Store) -> Result<()> {
+    if store == Store::Given {
+        return Ok(());
+    }
+    for (i, row) in rows.bytes.chunks_exact(4 * dim).enumerate() {
+        let largest = vectorized(Largest(row));
+        check_kept_row(row, largest, dim, metric, store).map_err(|why| Error::invalid(format!("row {i}: {why}")))?;
+    }
+    Ok(())
+}
+
+/// The magnitude of the largest component of a row of f32.
+struct Largest<'a>(&'a [u8]);
+
+impl Loops for Largest<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let bits = self.0.as_chunks::<4>().0.iter().map(|x| u32::from_ne_bytes(*x) & 0x7fff_ffff);
+        // Magnitudes order as their bits do.
+        f32::from_bits(bits.fold(0, u32::max))
+    }
+}
+
+fn check_kept_row(row: &[u8], largest: f32, dim: usize, metric: Metric, store: Store) -> Result<(), String> {
+    let reach = f64::from(largest);
+    match store {
+        Store::Given => Ok(()),
+        // None becomes infinite, and the largest is far from 0.
+        Store::F16 if (1e-4..65_504.0).contains(&largest) => Ok(()),
+        Store::F16 => {
+            let halves: Vec<f16> = row.chunks_exact(4).map(|x| f16::from_f32(pod_read_unaligned(x))).collect();
+            if let Some(i) = halves.iter().position(|x| x.is_infinite()) {
+                let value: f32 = pod_read_unaligned(&row[4 * i..4 * i + 4]);
+                return Err(format!(
+                    "component {i} is {value}, beyond what f16 holds (65,504); scale the data down, or use store=\"f32\""
+                ));
+            }
+            check_row(bytemuck::cast_slice(&halves), dim, metric, Dtype::F16)
+                .map_err(|why| format!("rounded to f16, {why}"))
+        }
+        // The largest component is kept but for rounding, and none becomes larger.
+        Store::None if reach * reach * dim as f64 <= 0.9 * MAX_SQUARED_NORM && reach >= 1e-14 => Ok(()),
+        Store::None => {
+            let mut vector: Vec<f32> = row.chunks_exact(4).map(pod_read_unaligned).collect();
+            let mut levels = vec![0; levels::row_bytes(dim)];
+            levels::encode(&vector, &mut levels);
+            levels::decode(&levels, &mut vector);
+            check_row(bytemuck::cast_slice(&vector), dim, metric, Dtype::F32).map_err(|why| format!("in 8 bits, {why}"))
+        }
+    }
 }
 
 /// Rows whose squared lengths are taken at once.

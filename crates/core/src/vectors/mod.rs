@@ -2,12 +2,14 @@
 
 mod check;
 mod edges;
+mod form;
 mod planes;
 mod scorer;
 mod store;
 
-pub use check::{check_queries, check_rows};
+pub use check::{check_kept, check_queries, check_rows};
 pub use edges::{EdgeCoder, Estimator};
+pub use form::Form;
 pub use planes::{join_f32, split_f32};
 pub use scorer::{CodeScorer, Scorer};
 pub use store::Vectors;

@@ -2,17 +2,21 @@
 
 use std::hash::Hasher;
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use bytemuck::pod_read_unaligned;
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use vicinal_kernels::levels::{self, Tail};
 
 use super::check::check_row;
 use super::edges::EdgeCoder;
+use super::form::Form;
 use super::planes::{join_f32, split_f32};
-use super::scorer::{Adjust, CodeScorer};
+use super::scorer::{Adjust, CodeScorer, LevelScores};
 use crate::arena::Arena;
 use crate::error::Result;
-use crate::flat::{Block, Plane, Space};
+use crate::flat::{Block, Plane, Space, floats};
 use crate::live::Live;
 use crate::run::Run;
 use crate::types::{Dtype, Layout, Metric, Params};
@@ -21,11 +25,13 @@ use crate::types::{Dtype, Layout, Metric, Params};
 pub struct Vectors {
     dim: usize,
     metric: Metric,
+    /// Of vectors that come and go.
     dtype: Dtype,
-    /// What the walk reads: the rows as stored, or the hi plane of f32.
+    form: Form,
+    /// What the walk reads.
     walk: Arena,
-    /// The lo plane of f32.
-    lo: Option<Arena>,
+    /// What the form keeps besides.
+    rest: Option<Arena>,
     /// One f32 a row under cosine: 1 / norm.
     aux: Option<Arena>,
     /// What codes the edges between the vectors, in the fast layout.
@@ -34,24 +40,18 @@ pub struct Vectors {
 
 impl Vectors {
     /// An empty store.
-    pub fn new(dim: usize, metric: Metric, dtype: Dtype) -> Self {
-        let split = dtype == Dtype::F32;
-        let row_bytes = dtype.row_bytes(dim);
-        Vectors {
-            dim,
-            metric,
-            dtype,
-            walk: Arena::new(if split { row_bytes / 2 } else { row_bytes }),
-            lo: split.then(|| Arena::new(row_bytes / 2)),
-            aux: (metric == Metric::Cosine).then(|| Arena::new(4)),
-            coder: None,
-        }
+    pub fn new(params: &Params) -> Self {
+        let form = Form::of(params);
+        let walk = Arena::new(form.walk_bytes(params.dim));
+        let rest = form.rest(params.dim).map(|(_, row_bytes)| Arena::new(row_bytes));
+        Self::from_parts(params, walk, rest, form.has_norms(params.metric).then(|| Arena::new(4)))
     }
 
-    /// The same vectors, with what codes the edges between them if the layout asks for it.
-    pub fn with_layout(self, params: &Params) -> Self {
+    /// A store of rows that are already there, as many as the form asks for; see [`Vectors::arenas`].
+    pub fn from_parts(params: &Params, walk: Arena, rest: Option<Arena>, aux: Option<Arena>) -> Self {
         let Params { dim, metric, dtype, seed, layout, .. } = *params;
-        Vectors { coder: (layout == Layout::Fast).then(|| EdgeCoder::new(dim, metric, dtype, seed)), ..self }
+        let coder = (layout == Layout::Fast).then(|| EdgeCoder::new(dim, metric, dtype, seed));
+        Vectors { dim, metric, dtype, form: Form::of(params), walk, rest, aux, coder }
     }
 
     /// What codes the edges between the vectors, in the fast layout.
@@ -71,15 +71,10 @@ impl Vectors {
         rotated
     }
 
-    /// A store of rows that are already there; see [`Vectors::arenas`].
-    pub fn from_parts(space: Space, walk: Arena, lo: Option<Arena>, aux: Option<Arena>) -> Self {
-        let Space { dim, metric, dtype } = space;
-        Vectors { dim, metric, dtype, walk, lo, aux, coder: None }
-    }
-
-    /// The arenas by name, for snapshots and for counting bytes: walk plane, lo plane, aux.
+    /// The arenas by name, for snapshots and for counting bytes.
     pub fn arenas(&self) -> [(&'static str, Option<&Arena>); 3] {
-        [("walk", Some(&self.walk)), ("lo", self.lo.as_ref()), ("aux", self.aux.as_ref())]
+        let rest = self.form.rest(self.dim).map_or("", |(name, _)| name);
+        [("walk", Some(&self.walk)), (rest, self.rest.as_ref()), ("aux", self.aux.as_ref())]
     }
 
     /// Checks all live rows of a mapped snapshot, unless that was done: they are about to be read without asking for each.
@@ -107,37 +102,62 @@ impl Vectors {
         self.arenas().into_iter().filter_map(|(_, arena)| arena).try_for_each(|arena| arena.reserve(rows))
     }
 
-    /// Writes the row of a new slot. `row` passed [`super::check_rows`].
+    /// Writes the row of a new slot. `row` passed [`super::check_rows`] and [`super::check_kept`].
     ///
     /// # Safety
     /// The slot was reserved and is not yet reachable by anyone else.
     pub unsafe fn write(&self, slot: u32, row: &[u8]) {
-        match &self.lo {
-            None => {
-                // SAFETY: the caller's promise.
-                unsafe { self.walk.write(slot, row) }
-            }
-            Some(lo) => {
-                // SAFETY: the slot is ours alone (the caller's promise), and each plane has `row.len() / 2` bytes.
-                let (hi, lo) = unsafe {
-                    (
-                        std::slice::from_raw_parts_mut(self.walk.row(slot).cast::<[u8; 2]>(), self.dim),
-                        std::slice::from_raw_parts_mut(lo.row(slot).cast::<[u8; 2]>(), self.dim),
-                    )
-                };
-                for ((x, hi), lo) in row.chunks_exact(4).zip(hi).zip(lo) {
+        // SAFETY: the slot is ours alone (the caller's promise), and each part has as many bytes.
+        let [walk, rest, aux] = [Some(&self.walk), self.rest.as_ref(), self.aux.as_ref()].map(|arena| unsafe {
+            let (at, bytes) =
+                arena.map_or((NonNull::dangling().as_ptr(), 0), |arena| (arena.row(slot), arena.row_bytes()));
+            std::slice::from_raw_parts_mut(at, bytes)
+        });
+        match self.form {
+            Form::Whole(dtype) if dtype == self.dtype => walk.copy_from_slice(row),
+            Form::Whole(_) => to_halves(row, walk),
+            Form::Split => {
+                let planes = walk.as_chunks_mut::<2>().0.iter_mut().zip(rest.as_chunks_mut::<2>().0);
+                for (x, (hi, lo)) in row.chunks_exact(4).zip(planes) {
                     let (h, l) = split_f32(pod_read_unaligned(x));
                     (*hi, *lo) = (h.to_ne_bytes(), l.to_ne_bytes());
                 }
             }
+            Form::Levels { halves } => {
+                let mut vector = vec![0.0; self.dim];
+                if halves {
+                    to_halves(row, rest);
+                    floats(Dtype::F16, Plane::Whole(rest), &mut vector);
+                } else {
+                    floats(Dtype::F32, Plane::Whole(row), &mut vector);
+                }
+                self.encode(&vector, walk);
+            }
         }
-        if let Some(aux) = &self.aux {
-            // SAFETY: the caller's promise.
-            unsafe { aux.write(slot, &inverse_norm(self.dtype, row).to_ne_bytes()) };
+        if !aux.is_empty() {
+            let measured = self.form.measured();
+            let norm = if measured == self.dtype { inverse_norm(measured, row) } else { inverse_norm(measured, walk) };
+            aux.copy_from_slice(&norm.to_ne_bytes());
         }
     }
 
-    /// What the walk reads of a slot: the row as stored, or the hi plane of f32.
+    /// Writes a vector's row of levels, with what scores need of its norm.
+    fn encode(&self, vector: &[f32], row: &mut [u8]) {
+        let square = levels::encode(vector, row);
+        Tail { own: self.own(square), ..Tail::of(row) }.write(row);
+    }
+
+    /// What lies behind the levels of a vector of that squared norm.
+    fn own(&self, square: f64) -> f32 {
+        if self.metric == Metric::Cosine { (1.0 / square.sqrt()) as f32 } else { square as f32 }
+    }
+
+    /// Bytes of a vector in the dtype that vectors come in.
+    pub fn row_bytes(&self) -> usize {
+        self.dtype.row_bytes(self.dim)
+    }
+
+    /// What the walk reads of a slot.
     ///
     /// # Safety
     /// The slot was written.
@@ -146,42 +166,74 @@ impl Vectors {
         unsafe { self.walk.bytes(slot) }
     }
 
-    /// How the components are kept that [`Vectors::walked`] gives.
-    pub fn walk_dtype(&self) -> Dtype {
-        if self.lo.is_some() { Dtype::Bf16 } else { self.dtype }
+    /// Rows that [`Vectors::walked`] gave, one after the other, and the dtype of their components.
+    pub fn walk_plane<'a>(&self, rows: &'a [u8]) -> (Dtype, Plane<'a>) {
+        match self.form {
+            Form::Whole(dtype) => (dtype, Plane::Whole(rows)),
+            Form::Split => (Dtype::Bf16, Plane::Whole(rows)),
+            Form::Levels { .. } => (Dtype::F32, Plane::Levels(rows)),
+        }
     }
 
     /// What makes a slot's vector a direction, under cosine; 1 otherwise.
     pub fn inverse_norm_of(&self, slot: u32) -> f32 {
-        // SAFETY: the aux of a written row was written with it.
-        self.aux.as_ref().map_or(1.0, |aux| pod_read_unaligned(unsafe { aux.bytes(slot) }))
+        // SAFETY: the rows of a written slot were written together.
+        unsafe {
+            match (self.metric, &self.aux) {
+                (Metric::Cosine, Some(aux)) => pod_read_unaligned(aux.bytes(slot)),
+                (Metric::Cosine, None) => Tail::of(self.walk.bytes(slot)).own,
+                _ => 1.0,
+            }
+        }
     }
 
-    /// Copies the stored row to `out`.
+    /// Copies the vector of a slot to `out`, in the dtype that vectors come in.
     ///
     /// # Safety
     /// The slot was written.
     pub unsafe fn read(&self, slot: u32, out: &mut [u8]) {
-        // SAFETY: written rows are immutable.
-        let walk = unsafe { self.walk.bytes(slot) };
-        let Some(lo) = &self.lo else { return out.copy_from_slice(walk) };
-        // SAFETY: as above.
-        let lo = unsafe { lo.bytes(slot) };
-        let (out, hi, lo) = (out.as_chunks_mut::<4>().0, walk.as_chunks::<2>().0, lo.as_chunks::<2>().0);
-        for ((x, hi), lo) in out.iter_mut().zip(hi).zip(lo) {
-            *x = join_f32(u16::from_ne_bytes(*hi), u16::from_ne_bytes(*lo)).to_ne_bytes();
+        // SAFETY: the caller's promise.
+        match (self.form.measured(), unsafe { self.plane(slot) }) {
+            (dtype, Plane::Whole(bytes)) if dtype == self.dtype => out.copy_from_slice(bytes),
+            (_, Plane::Split { hi, lo }) => {
+                let (out, hi, lo) = (out.as_chunks_mut::<4>().0, hi.as_chunks::<2>().0, lo.as_chunks::<2>().0);
+                for ((x, hi), lo) in out.iter_mut().zip(hi).zip(lo) {
+                    *x = join_f32(u16::from_ne_bytes(*hi), u16::from_ne_bytes(*lo)).to_ne_bytes();
+                }
+            }
+            (dtype, plane) => write_floats(dtype, plane, self.dim, out),
         }
     }
 
-    /// Checks a row that came from a snapshot: its values are such as may enter, its aux is its own. The error names
-    /// the arena and the reason.
+    /// Checks a row that came from a snapshot: its values are such as may enter, what is derived from them is their own.
+    /// The error names the arena and the reason. `row` has room for a vector in the dtype that vectors come in.
     ///
     /// # Safety
     /// The slot was written.
     pub unsafe fn check_stored(&self, slot: u32, row: &mut [u8]) -> Result<(), (&'static str, String)> {
         // SAFETY: the caller's promise.
         unsafe { self.read(slot, row) };
-        check_row(row, self.dim, self.metric, self.dtype).map_err(|why| ("walk", why))?;
+        let rest = self.form.rest(self.dim).map_or("walk", |(name, _)| name);
+        let of_values = if self.form == Form::Split { "walk" } else { rest };
+        check_row(row, self.dim, self.metric, self.dtype).map_err(|why| (of_values, why))?;
+        if let Form::Levels { halves } = self.form {
+            // SAFETY: as above.
+            let stored = unsafe { self.walk.bytes(slot) };
+            if halves {
+                let (mut vector, mut levels) = (vec![0.0; self.dim], vec![0; stored.len()]);
+                floats(self.dtype, Plane::Whole(row), &mut vector);
+                self.encode(&vector, &mut levels);
+                return if levels == stored {
+                    Ok(())
+                } else {
+                    Err(("walk", "its levels are not of its vector".into()))
+                };
+            }
+            let Tail { step, own, .. } = Tail::of(stored);
+            if !(step >= 0.0 && own == self.own(levels::square(stored))) {
+                return Err(("walk", format!("step {step} and {own} don't go with its levels")));
+            }
+        }
         let Some(aux) = &self.aux else { return Ok(()) };
         // SAFETY: as above.
         let stored: f32 = pod_read_unaligned(unsafe { aux.bytes(slot) });
@@ -199,32 +251,25 @@ impl Vectors {
     pub fn check_given(&self, slot: u32) {
         if let Some(rows) = self.walk.mapped() {
             rows.sound_row(slot, |_| {
-                let mut row = vec![0; self.dtype.row_bytes(self.dim)];
+                let mut row = vec![0; self.row_bytes()];
                 // SAFETY: a snapshot's rows are all there.
                 unsafe { self.check_stored(slot, &mut row) }.map_err(|(_, message)| message)
             });
         }
     }
 
-    /// The stored row as a query: f32 for the float dtypes.
+    /// The vector of a slot as a query: f32 for the float dtypes.
     ///
     /// # Safety
     /// The slot was written.
     pub unsafe fn read_query(&self, slot: u32, bytes: &mut Vec<u8>) {
         bytes.resize(self.dtype.query_row_bytes(self.dim), 0);
-        if matches!(self.dtype, Dtype::F16 | Dtype::Bf16) {
-            // SAFETY: written rows are immutable.
-            let row = unsafe { self.walk.bytes(slot) };
-            for (x, half) in bytes.chunks_exact_mut(4).zip(row.chunks_exact(2)) {
-                let value = match self.dtype {
-                    Dtype::F16 => pod_read_unaligned::<f16>(half).to_f32(),
-                    _ => pod_read_unaligned::<bf16>(half).to_f32(),
-                };
-                x.copy_from_slice(&value.to_ne_bytes());
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.dtype {
+                Dtype::F16 | Dtype::Bf16 => write_floats(self.dtype, self.plane(slot), self.dim, bytes),
+                _ => self.read(slot, bytes),
             }
-        } else {
-            // SAFETY: the caller's promise.
-            unsafe { self.read(slot, bytes) }
         }
     }
 
@@ -235,7 +280,8 @@ impl Vectors {
     pub unsafe fn equal(&self, a: u32, b: u32) -> bool {
         // SAFETY: written rows are immutable.
         unsafe {
-            self.walk.bytes(a) == self.walk.bytes(b) && self.lo.as_ref().is_none_or(|lo| lo.bytes(a) == lo.bytes(b))
+            self.walk.bytes(a) == self.walk.bytes(b)
+                && self.rest.as_ref().is_none_or(|rest| rest.bytes(a) == rest.bytes(b))
         }
     }
 
@@ -244,14 +290,22 @@ impl Vectors {
     /// # Safety
     /// The slot was written.
     pub unsafe fn hash(&self, slot: u32, hasher: &mut impl Hasher) {
-        for arena in [Some(&self.walk), self.lo.as_ref()].into_iter().flatten() {
+        for arena in [Some(&self.walk), self.rest.as_ref()].into_iter().flatten() {
             // SAFETY: written rows are immutable.
             hasher.write(unsafe { arena.bytes(slot) });
         }
     }
 
-    /// A scorer of the walk plane.
+    /// A scorer of what the walk reads.
     pub fn scorer<'a>(&'a self, query: &'a [u8]) -> CodeScorer<'a> {
+        if let Form::Levels { .. } = self.form {
+            let inverse_norm = if self.metric == Metric::Cosine { inverse_norm(Dtype::F32, query) } else { 1.0 };
+            let mut vector = vec![0.0; self.dim];
+            floats(Dtype::F32, Plane::Whole(query), &mut vector);
+            let adjust = Adjust::Levels(LevelScores::new(&vector, self.metric, inverse_norm));
+            let kernel = vicinal_kernels::batch(vicinal_kernels::Form::Dot, vicinal_kernels::Code::Levels);
+            return CodeScorer::new(kernel, query, &self.walk, self.dim, adjust);
+        }
         let adjust = match (self.metric, &self.aux) {
             (Metric::Cosine, Some(aux)) => {
                 let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
@@ -260,20 +314,20 @@ impl Vectors {
             (Metric::Ip, _) => Adjust::Negate,
             _ => Adjust::None,
         };
-        let kernel = vicinal_kernels::batch(self.metric.form(), self.walk_dtype().code());
+        let kernel = vicinal_kernels::batch(self.metric.form(), self.walk_plane(&[]).0.code());
         CodeScorer::new(kernel, query, &self.walk, self.dtype.kernel_len(self.dim), adjust)
     }
 
     /// Whether the walk reads less than the stored row, so that final candidates are worth measuring again.
     pub fn walks_rounded(&self) -> bool {
-        self.lo.is_some()
+        !matches!(self.form, Form::Whole(_))
     }
 
     /// Brings towards the caches what a walk has not read of a row.
     #[inline(always)]
     pub fn prefetch(&self, slot: u32) {
-        if let Some(lo) = &self.lo {
-            vicinal_kernels::prefetch(lo.address(slot), lo.row_bytes());
+        if let Some(rest) = &self.rest {
+            vicinal_kernels::prefetch(rest.address(slot), rest.row_bytes());
         }
     }
 
@@ -283,12 +337,7 @@ impl Vectors {
     /// The slot was written.
     pub unsafe fn plane(&self, slot: u32) -> Plane<'_> {
         // SAFETY: written rows are immutable.
-        unsafe {
-            match &self.lo {
-                None => Plane::Whole(self.walk.bytes(slot)),
-                Some(lo) => Plane::Split { hi: self.walk.bytes(slot), lo: lo.bytes(slot) },
-            }
-        }
+        unsafe { self.measured_plane(self.walk.bytes(slot), self.rest.as_ref().map(|rest| rest.bytes(slot))) }
     }
 
     /// The rows of these runs of slots, which come in order, as exact search reads them.
@@ -299,14 +348,21 @@ impl Vectors {
         let plane = |(start, rows)| {
             // SAFETY: the caller's promise.
             unsafe {
-                match &self.lo {
-                    None => Plane::Whole(self.walk.run(start, rows)),
-                    Some(lo) => Plane::Split { hi: self.walk.run(start, rows), lo: lo.run(start, rows) },
-                }
+                self.measured_plane(self.walk.run(start, rows), self.rest.as_ref().map(|rest| rest.run(start, rows)))
             }
         };
         let parts = runs.into_iter().flat_map(|run| self.walk.parts(run));
         parts.map(|part| Block { first_slot: part.0, rows: part.1, plane: plane(part) }).collect()
+    }
+
+    /// What exact distances are measured from, of the parts of some rows.
+    fn measured_plane<'a>(&self, walk: &'a [u8], rest: Option<&'a [u8]>) -> Plane<'a> {
+        match (self.form, rest) {
+            (Form::Split, Some(lo)) => Plane::Split { hi: walk, lo },
+            (Form::Levels { .. }, Some(halves)) => Plane::Whole(halves),
+            (Form::Levels { .. }, None) => Plane::Levels(walk),
+            (Form::Whole(_) | Form::Split, _) => Plane::Whole(walk),
+        }
     }
 
     /// The score of distance 0, where scores above it are proportional to a distance (or its square).
@@ -328,10 +384,25 @@ impl Vectors {
         }
     }
 
-    /// The space of the vectors.
+    /// The space of the vectors, as exact distances are measured in it.
     pub fn space(&self) -> Space {
-        Space { dim: self.dim, metric: self.metric, dtype: self.dtype }
+        Space { dim: self.dim, metric: self.metric, dtype: self.form.measured() }
     }
+}
+
+/// Rounds a row of f32 to halves.
+fn to_halves(row: &[u8], out: &mut [u8]) {
+    let vector: Vec<f32> = row.chunks_exact(4).map(pod_read_unaligned).collect();
+    let mut halves = vec![f16::ZERO; vector.len()];
+    halves.convert_from_f32_slice(&vector);
+    out.copy_from_slice(bytemuck::cast_slice(&halves));
+}
+
+/// Writes the components of a row as f32.
+fn write_floats(dtype: Dtype, plane: Plane<'_>, dim: usize, out: &mut [u8]) {
+    let mut vector = vec![0.0; dim];
+    floats(dtype, plane, &mut vector);
+    out.copy_from_slice(bytemuck::cast_slice(&vector));
 }
 
 /// What makes a row a direction. One rounding for stored rows and for queries: codes of edges are compared to the bit.

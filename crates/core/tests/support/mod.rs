@@ -10,7 +10,8 @@ use std::collections::HashSet;
 
 use half::{bf16, f16};
 use vicinal_core::{
-    Counters, Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, check_metric, knn,
+    Counters, Dtype, Error, Index, Layout, Matrix, Metric, Params, PlanChoice, Run, SearchOptions, Store, check_metric,
+    knn,
 };
 
 /// An index to build.
@@ -19,6 +20,7 @@ pub struct Case {
     pub metric: Metric,
     pub dtype: Dtype,
     pub layout: Layout,
+    pub store: Store,
     pub dim: usize,
     pub rows: usize,
     pub seed: u64,
@@ -26,14 +28,27 @@ pub struct Case {
     pub ids: bool,
 }
 
-/// One case for each metric, dtype and layout that go together.
+/// One case for each metric, dtype, layout and store that go together; those that keep vectors as given come first.
 pub fn cases() -> Vec<Case> {
     let all = Metric::ALL.iter().flat_map(|&metric| Dtype::ALL.iter().map(move |&dtype| (metric, dtype)));
-    all.filter(|&(metric, dtype)| check_metric(metric, dtype).is_ok())
+    let given: Vec<Case> = all
+        .filter(|&(metric, dtype)| check_metric(metric, dtype).is_ok())
         .flat_map(|(metric, dtype)| Layout::ALL.iter().map(move |&layout| (metric, dtype, layout)))
         .filter(|&(_, dtype, layout)| layout == Layout::Compact || dtype != Dtype::Bits)
-        .map(|(metric, dtype, layout)| Case { metric, dtype, layout, dim: 6, rows: 12, seed: 0, ids: false })
-        .collect()
+        .map(|(metric, dtype, layout)| Case {
+            metric,
+            dtype,
+            layout,
+            store: Store::Given,
+            dim: 6,
+            rows: 12,
+            seed: 0,
+            ids: false,
+        })
+        .collect();
+    let floats = given.iter().filter(|case| case.dtype == Dtype::F32);
+    let otherwise = floats.flat_map(|&case| [Store::F16, Store::None].map(|store| Case { store, ..case }));
+    given.iter().copied().chain(otherwise).collect()
 }
 
 /// How many cases a property is tried on: `usual`, or what PROPTEST_CASES says.
@@ -104,6 +119,27 @@ pub fn encode(dtype: Dtype, dim: usize, rows: usize, numbers: &mut Numbers) -> V
     bytes
 }
 
+/// What a store keeps of rows, as it gives them back.
+pub fn kept(store: Store, dim: usize, rows: &[u8]) -> Vec<u8> {
+    let floats: Vec<f32> = match store {
+        Store::Given => return rows.to_vec(),
+        _ => bytemuck::pod_collect_to_vec(rows),
+    };
+    let of_row = |x: &[f32]| -> Vec<f32> {
+        if store == Store::F16 {
+            return x.iter().map(|&x| f16::from_f32(x).to_f32()).collect();
+        }
+        let low = x.iter().copied().fold(f32::INFINITY, f32::min);
+        let range = x.iter().copied().fold(f32::NEG_INFINITY, f32::max) - low;
+        if range == 0.0 {
+            return x.to_vec();
+        }
+        let level = |x: f32| ((x - low) * (255.0 / range) + 0.5).floor().min(255.0);
+        x.iter().map(|&x| low + range / 255.0 * level(x)).collect()
+    };
+    bytemuck::cast_slice(&floats.chunks_exact(dim).flat_map(of_row).collect::<Vec<f32>>()).to_vec()
+}
+
 /// The rows of a case; about one in eight equals an earlier one.
 pub fn rows(case: &Case) -> Vec<u8> {
     let mut numbers = Numbers::new(case.seed);
@@ -127,8 +163,8 @@ pub fn ids(case: &Case) -> Option<Vec<i64>> {
 }
 
 pub fn build(case: &Case) -> Index {
-    let Case { dim, metric, dtype, layout, seed, .. } = *case;
-    let params = Params { dim, metric, dtype, m: 4, ef_construction: 30, seed, level_p: None, layout };
+    let Case { dim, metric, dtype, layout, store, seed, .. } = *case;
+    let params = Params { dim, metric, dtype, m: 4, ef_construction: 30, seed, level_p: None, layout, store };
     let index = Index::new(params).unwrap();
     index.add(matrix(&rows(case), case.rows), ids(case).as_deref(), &one_thread()).unwrap();
     index

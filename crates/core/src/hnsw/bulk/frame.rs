@@ -3,8 +3,8 @@
 use vicinal_kernels::Code;
 use vicinal_kernels::tile::{Frame, Queries, Rows, Tiles, unit};
 
-use crate::flat::{Plane, floats, source};
-use crate::types::{Dtype, Metric};
+use crate::flat::{floats, source};
+use crate::types::Metric;
 use crate::vectors::Vectors;
 
 /// Vectors that a mean is taken of, at most.
@@ -16,8 +16,6 @@ pub struct Shared<'a> {
     vectors: &'a Vectors,
     tiles: Tiles,
     dim: usize,
-    /// Of what the walk reads.
-    dtype: Dtype,
     unit: bool,
     scale: f32,
 }
@@ -28,8 +26,7 @@ impl<'a> Shared<'a> {
         let space = vectors.space();
         let unit_length = space.metric == Metric::Cosine;
         let tiles = Tiles::new(unit(), Code::F32, space.dim);
-        let mut shared =
-            Shared { vectors, tiles, dim: space.dim, dtype: vectors.walk_dtype(), unit: unit_length, scale: 1.0 };
+        let mut shared = Shared { vectors, tiles, dim: space.dim, unit: unit_length, scale: 1.0 };
         if !unit_length {
             let mut row = vec![0.0; space.dim];
             let mut sum = 0.0;
@@ -59,7 +56,8 @@ impl<'a> Shared<'a> {
     /// A slot's vector.
     pub fn floats(&self, slot: u32, out: &mut [f32]) {
         // SAFETY: nodes were written.
-        floats(self.dtype, Plane::Whole(unsafe { self.vectors.walked(slot) }), out);
+        let (dtype, row) = self.vectors.walk_plane(unsafe { self.vectors.walked(slot) });
+        floats(dtype, row, out);
         let scale = if self.unit { self.vectors.inverse_norm_of(slot) } else { self.scale };
         out.iter_mut().for_each(|x| *x *= scale);
     }
@@ -79,20 +77,18 @@ impl<'a> Shared<'a> {
     /// query.
     pub fn rows(&self, slots: &[u32], centre: &[f32]) -> Rows {
         let mut rows = self.tiles.rows(slots.len());
-        self.tiles.code(
-            &source(self.dtype, Plane::Whole(&self.gather(slots))),
-            0,
-            slots.len(),
-            &self.frame(centre),
-            &mut rows,
-        );
+        let bytes = self.gather(slots);
+        let (dtype, plane) = self.vectors.walk_plane(&bytes);
+        self.tiles.code(&source(dtype, plane), 0, slots.len(), &self.frame(centre), &mut rows);
         rows.bias.iter_mut().zip(&rows.squares).for_each(|(bias, square)| *bias = -0.5 * square);
         rows
     }
 
     /// Slots coded as queries around a centre.
     pub fn queries(&self, slots: &[u32], centre: &[f32]) -> Queries {
-        self.tiles.queries(&source(self.dtype, Plane::Whole(&self.gather(slots))), 0, slots.len(), &self.frame(centre))
+        let bytes = self.gather(slots);
+        let (dtype, plane) = self.vectors.walk_plane(&bytes);
+        self.tiles.queries(&source(dtype, plane), 0, slots.len(), &self.frame(centre))
     }
 
     fn frame<'b>(&self, centre: &'b [f32]) -> Frame<'b> {
@@ -100,7 +96,7 @@ impl<'a> Shared<'a> {
     }
 
     fn gather(&self, slots: &[u32]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(slots.len() * self.dtype.row_bytes(self.dim));
+        let mut bytes = Vec::new();
         // SAFETY: nodes were written.
         slots.iter().for_each(|&slot| bytes.extend_from_slice(unsafe { self.vectors.walked(slot) }));
         bytes
