@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
 from vicinal.collection import Collection, declare
-from vicinal.collection.builder import Builder, sweep
 from vicinal.collection.embedding import asked_embedder, refuse_other_embedder
+from vicinal.collection.graphs import Builder, sweep
 from vicinal.collection.space import GRAPHS
 from vicinal.collection.words import Words
 from vicinal.errors import InvalidInputError, MissingExtraError, NotFoundError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vicinal
-from vicinal.collection import builder
+from vicinal.collection.graphs import builder, grower
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,6 @@ def db(path: Path) -> Iterator[vicinal.Database]:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs are made of the smallest collections, too, and at once."""
-    monkeypatch.setattr(builder, "SMALL", 1)
-    monkeypatch.setattr(builder, "STEP", 64)
+    monkeypatch.setattr(grower, "SMALL", 1)
+    monkeypatch.setattr(grower, "STEP", 64)
     monkeypatch.setattr(builder, "PAUSE", 0.0)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import vicinal
-from vicinal.collection import builder
 from vicinal.collection.effort import effort
+from vicinal.collection.graphs import files, grower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def graph(docs: vicinal.Collection) -> vicinal.GraphStats:
 
 
 def worn(held: vicinal.GraphStats) -> bool:
-    return held.retired > builder.WORN * held.vectors + builder.STEP
+    return held.retired > grower.WORN * held.vectors + grower.STEP
 
 
 def test_what_is_replaced_leaves_the_graph_and_no_graph_is_made_anew(db, rng, monkeypatch) -> None:
@@ -45,7 +45,7 @@ def test_what_is_replaced_leaves_the_graph_and_no_graph_is_made_anew(db, rng, mo
     def never(*_: object) -> None:
         raise AssertionError("made anew")
 
-    monkeypatch.setattr(builder.Builder, "_make_anew", never)
+    monkeypatch.setattr(grower.Grower, "_make_anew", never)
     most = 0
     for turn in range(3):  # all of them, three times over, and some go for good
         for start in range(0, N, 50):
@@ -77,7 +77,7 @@ def test_nothing_leaves_the_graph_while_an_older_state_is_searched(path, rng, mo
         return real(*args, **how)
 
     monkeypatch.setattr(effort, "nearest", slowly)
-    monkeypatch.setattr(builder, "PATIENCE", 0.01)
+    monkeypatch.setattr(grower, "PATIENCE", 0.01)
     with vicinal.open(path) as db:
         docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
         docs.upsert(range(N), X, [{"old": True}] * N)
@@ -99,7 +99,7 @@ def test_nothing_leaves_the_graph_while_an_older_state_is_searched(path, rng, mo
 
 
 def test_notes_of_what_was_retired_go_when_no_graph_needs_them(db, rng, monkeypatch) -> None:
-    monkeypatch.setattr(builder, "NOTES", 7)
+    monkeypatch.setattr(files, "NOTES", 7)
     docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
     docs.upsert(range(N), rng.normal(size=(N, DIM)))
     docs.compact()

@@ -262,7 +262,7 @@ def test_a_transaction_is_answered_exactly_and_leaves_no_trace(db, docs, rng) ->
 
 
 def test_measuring_lets_go_at_every_step(docs, rng) -> None:
-    effort = docs._ask.efforts["vector"]
+    effort = docs._efforts["vector"]
     effort.wake = lambda: None  # the thread is not to do it
     ask(docs, rng, queries=99)
     assert not effort.work(lambda: True)  # too few

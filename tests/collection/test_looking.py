@@ -17,7 +17,7 @@ import pytest
 import vicinal
 from support import SPACES, distances, make_rows
 from vicinal import field as f
-from vicinal.collection import builder
+from vicinal.collection.graphs import builder, grower
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ class Town:
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs are made of the smallest collections, but only when they are asked for."""
-    monkeypatch.setattr(builder, "SMALL", 1)
+    monkeypatch.setattr(grower, "SMALL", 1)
     monkeypatch.setattr(builder.Builder, "watch", lambda *_: None)
 
 

@@ -83,7 +83,7 @@ def test_a_damaged_graph_of_a_small_collection_is_made_anew_by_itself(
         docs.compact()
     (file,) = (path / "graphs").iterdir()
     file.write_bytes(b"")
-    monkeypatch.setattr("vicinal.collection.builder.SMALL", 1 << 30)
+    monkeypatch.setattr("vicinal.collection.graphs.grower.SMALL", 1 << 30)
     with vicinal.open(path) as db:
         docs = db.collection("docs")
         end = time.monotonic() + 60

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from story import done, held, steps, told
 
 import vicinal
-from vicinal.collection import builder
+from vicinal.collection.graphs import builder, grower
 
-builder.SMALL, builder.STEP, builder.PAUSE = 1, 16, 0.0
+grower.SMALL, grower.STEP, builder.PAUSE = 1, 16, 0.0
 
 db = vicinal.open(sys.argv[1])
 model = held(db)

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import vicinal
 from vicinal import field as f
-from vicinal.collection import builder
+from vicinal.collection.graphs import builder, grower
 
 DIM = 3
 IDS = st.one_of(st.integers(0, 12), st.sampled_from(["a", "1", "ü", "😀", "O'Brien"]))
@@ -39,8 +39,8 @@ class Machine(RuleBasedStateMachine):
         self._path = Path(self._folder.name) / "test.db"
         # Graphs of a few vectors, made by a thread of its own.
         self._patches = [
-            mock.patch.object(builder, "SMALL", 1),
-            mock.patch.object(builder, "STEP", 4),
+            mock.patch.object(grower, "SMALL", 1),
+            mock.patch.object(grower, "STEP", 4),
             mock.patch.object(builder, "PAUSE", 0.0),
         ]
         for patch in self._patches:

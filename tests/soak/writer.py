@@ -17,9 +17,9 @@ import numpy as np
 from needs import descriptors, resident
 
 import vicinal
-from vicinal.collection import builder
+from vicinal.collection.graphs import grower
 
-builder.SMALL, builder.STEP = 1 << 16, 256
+grower.SMALL, grower.STEP = 1 << 16, 256
 DIM, IDS = 32, 2_000
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])

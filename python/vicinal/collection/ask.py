@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,47 +13,35 @@ from vicinal import checks, diverse
 from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import Hit, Hits
-from vicinal.collection.effort import Effort
-from vicinal.collection.figures import collection_stats, graph_stats
 from vicinal.collection.knobs import knobs
-from vicinal.collection.measured import measured
 from vicinal.collection.shelf import by_distance, by_score
 from vicinal.collection.varied import varied
 from vicinal.collection.within import within
-from vicinal.errors import CorruptionError, InvalidInputError
+from vicinal.errors import InvalidInputError
 from vicinal.filters.paths import MISSING, lookup, parse_path
 from vicinal.records.rows import to_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import apsw
     from numpy.typing import ArrayLike, NDArray
 
-    from vicinal.collection.answers import CollectionStats
-    from vicinal.collection.declared import Declared
+    from vicinal.collection.effort import Effort
     from vicinal.collection.knobs import Knobs
     from vicinal.collection.nearest import Found
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
+    from vicinal.collection.states import States
     from vicinal.collection.view import View
     from vicinal.collection.words import Words
     from vicinal.filters import Expr
-    from vicinal.recall import RecallReport
     from vicinal.records.store import Store
     from vicinal.records.table import Table
     from vicinal.text import Match
 
-Answer = TypeVar("Answer")
-
-#: What is searched: a view, and the slots that a condition allows if there is one.
-State: TypeAlias = "tuple[View, NDArray[np.int64] | None]"
-
 #: Takes what was found in a view further.
 Then: TypeAlias = "Callable[[View, list[Found]], list[Found]]"
-
-#: Of each way of a fusion at least so many records are ranked.
-DEPTH = 50
 
 
 class Ask:
@@ -63,10 +49,10 @@ class Ask:
 
     Parameters
     ----------
-    store, table, shelf, words, declared
+    store, table, shelf, words, states
         Those of the collection.
-    spaces : dict of str to Space
-        Its vectors, by name.
+    efforts : dict of str to Effort
+        By the names of its vectors.
     """
 
     def __init__(
@@ -75,38 +61,15 @@ class Ask:
         table: Table,
         shelf: Shelf,
         words: Words,
-        declared: Declared,
-        spaces: Mapping[str, Space],
+        states: States,
+        efforts: Mapping[str, Effort],
     ) -> None:
         self._store = store
         self._table = table
         self._shelf = shelf
         self._words = words
-        self._declared = declared
-        self._spaces = spaces
-        self.efforts = {
-            name: Effort(space, store, partial(self._looking, space))
-            for name, space in spaces.items()
-        }
-
-    def answered(self, ask: Callable[[apsw.Connection], Answer | None]) -> Answer:
-        """Ask until the state that is read is not older than what is in memory."""
-        while True:
-            with self._store.reading() as connection:
-                answer = ask(connection)
-            if answer is not None:
-                return answer
-
-    def space(self, using: str | None) -> Space:
-        """The vectors of a name; of the only one where none is given."""
-        if using is None and len(self._spaces) != 1:
-            raise InvalidInputError(
-                f"this collection has the vectors {', '.join(self._spaces) or 'none'}; say which "
-                "by using="
-            )
-        name = next(iter(self._spaces)) if using is None else checks.text("using", using)
-        accept.spec_of(name, {name: space.spec for name, space in self._spaces.items()})
-        return self._spaces[name]
+        self._states = states
+        self._efforts = efforts
 
     def by_vector(
         self,
@@ -121,10 +84,11 @@ class Ask:
         """Hits for a query, or a list of them for several; with ``mmr`` that differ."""
         wide, then = self._varied(space, knobs, mmr)
 
-        def find(connection: apsw.Connection, queries: NDArray[Any]) -> list[Found] | None:
-            return self._nearest(connection, space, queries, condition, wide, then)
+        def ask(connection: apsw.Connection, queries: NDArray[Any]) -> list[Hits] | None:
+            found = self._nearest(connection, space, queries, condition, wide, then)
+            return self._hits(connection, space, found, payloads=payloads)
 
-        return self._answers(space, vector, find, payloads=payloads)
+        return self._answers(space, vector, ask)
 
     def by_radius(
         self,
@@ -141,41 +105,46 @@ class Ask:
         if math.isnan(radius) or (radius < 0.0 and space.spec.metric != "ip"):
             raise InvalidInputError(f"the radius must be a distance, 0 or more, not {radius:g}")
 
-        def find(connection: apsw.Connection, queries: NDArray[Any]) -> list[Found] | None:
+        def ask(connection: apsw.Connection, queries: NDArray[Any]) -> list[Hits] | None:
             def near(view: View, allowed: NDArray[np.int64] | None) -> list[Found]:
                 return within(view, space.spec, queries, radius, limit, threads, allowed)
 
-            return self._looked(connection, space, condition, near)
+            found = self._states.looked(connection, space, condition, near)
+            return self._hits(connection, space, found, payloads=payloads)
 
-        return self._answers(space, vector, find, payloads=payloads)
+        return self._answers(space, vector, ask)
 
     def _answers(
         self,
         space: Space,
         vector: ArrayLike,
-        find: Callable[[apsw.Connection, NDArray[Any]], list[Found] | None],
+        ask: Callable[[apsw.Connection, NDArray[Any]], list[Hits] | None],
+    ) -> Any:
+        """Hits for a query, or a list of them for several."""
+        queries = query_rows(vector, space.spec.dim, space.spec.dtype)
+        hits = self._states.answered(lambda connection: ask(connection, np.atleast_2d(queries)))
+        return hits[0] if queries.ndim == 1 else hits
+
+    def _hits(
+        self,
+        connection: apsw.Connection,
+        space: Space,
+        found: list[Found] | None,
         *,
         payloads: bool,
-    ) -> Any:
-        """Hits of what is found for a query, or a list of them for several."""
-        queries = query_rows(vector, space.spec.dim, space.spec.dtype)
-
-        def ask(connection: apsw.Connection) -> list[Hits] | None:
-            found = find(connection, np.atleast_2d(queries))
-            if found is None:
-                return None
-            return [
-                self._shelf.hits(
-                    connection,
-                    by_distance(one, space.spec.metric),
-                    payloads=payloads,
-                    estimate=one.estimate,
-                )
-                for one in found
-            ]
-
-        hits = self.answered(ask)
-        return hits[0] if queries.ndim == 1 else hits
+    ) -> list[Hits] | None:
+        """The records of what was found for each query."""
+        if found is None:
+            return None
+        return [
+            self._shelf.hits(
+                connection,
+                by_distance(one, space.spec.metric),
+                payloads=payloads,
+                estimate=one.estimate,
+            )
+            for one in found
+        ]
 
     @staticmethod
     def _varied(space: Space, knobs: Knobs, mmr: float | None) -> tuple[Knobs, Then | None]:
@@ -200,7 +169,6 @@ class Ask:
         payloads: bool,
     ) -> Any:
         """As `by_vector`, but of the records with the same value of a field only the best."""
-        queries = query_rows(vector, space.spec.dim, space.spec.dtype)
         path = parse_path(group_by)
 
         def best(connection: apsw.Connection, query: Any) -> Hits | None:
@@ -221,16 +189,15 @@ class Ask:
                     return Hits(bare, found[0].estimate)
                 wide = replace(wide, k=4 * wide.k)
 
-        def ask(connection: apsw.Connection) -> list[Hits] | None:
+        def ask(connection: apsw.Connection, queries: NDArray[Any]) -> list[Hits] | None:
             answers = []
-            for query in np.atleast_2d(queries):
+            for query in queries:
                 if (hits := best(connection, query)) is None:
                     return None
                 answers.append(hits)
             return answers
 
-        hits = self.answered(ask)
-        return hits[0] if queries.ndim == 1 else hits
+        return self._answers(space, vector, ask)
 
     def by_text(
         self,
@@ -272,7 +239,7 @@ class Ask:
             best = [(slot, score, distance.get(slot)) for slot, score in ranked[:k]]
             return self._shelf.hits(connection, best)
 
-        return self.answered(ask)
+        return self._states.answered(ask)
 
     def like(
         self,
@@ -313,58 +280,7 @@ class Ask:
             near = by_distance(one, space.spec.metric)[:k]
             return self._shelf.hits(connection, near, estimate=one.estimate)
 
-        return self.answered(ask)
-
-    def stats(self, *, deep: bool) -> CollectionStats:
-        """What a collection is made of."""
-
-        def look(connection: apsw.Connection) -> CollectionStats | None:
-            graphs = {}
-            for name, space in self._spaces.items():
-                with self.state(connection, space, None) as state:
-                    if state is None:
-                        return None
-                    effort = self.efforts[name]
-                    graphs[name] = graph_stats(connection, space, effort, state[0], deep=deep)
-            return collection_stats(connection, self._table, graphs, deep=deep)
-
-        return self.answered(look)
-
-    def recall(
-        self,
-        space: Space,
-        vectors: ArrayLike | None,
-        condition: Expr | None,
-        knobs: Knobs,
-        sample: int,
-        seed: int,
-    ) -> RecallReport:
-        """How good the answers to these queries are, or to some stored vectors."""
-        queries = None
-        if vectors is not None:
-            queries = np.atleast_2d(query_rows(vectors, space.spec.dim, space.spec.dtype))
-
-        while True:
-            # Measuring may take long: what is looked at stays, and no log is held up.
-            with contextlib.ExitStack() as keep:
-                view, allowed = self.answered(
-                    partial(self.kept, keep, space=space, condition=condition)
-                )
-                try:
-                    return measured(view, space.spec, knobs, allowed, queries, sample, seed)
-                except CorruptionError:
-                    space.distrust(view)
-
-    def kept(
-        self,
-        keep: contextlib.ExitStack,
-        connection: apsw.Connection,
-        *,
-        space: Space,
-        condition: Expr | None,
-    ) -> State | None:
-        """The same, for as long as ``keep`` lasts."""
-        return keep.enter_context(self.state(connection, space, condition))
+        return self._states.answered(ask)
 
     def _nearest(
         self,
@@ -376,47 +292,10 @@ class Ask:
         then: Then | None = None,
     ) -> list[Found] | None:
         """The slots and distances for each query, None where a new look is needed."""
-        effort = self.efforts[space.name]
+        effort = self._efforts[space.name]
 
         def near(view: View, allowed: NDArray[np.int64] | None) -> list[Found]:
             found = effort.nearest(connection, view, queries, knobs, condition, allowed)
             return found if then is None else then(view, found)
 
-        return self._looked(connection, space, condition, near)
-
-    def _looked(
-        self,
-        connection: apsw.Connection,
-        space: Space,
-        condition: Expr | None,
-        look: Callable[[View, NDArray[np.int64] | None], list[Found]],
-    ) -> list[Found] | None:
-        """Look at a view; None where a new look is needed."""
-        with self.state(connection, space, condition) as state:
-            if state is None:
-                return None
-            try:
-                return look(*state)
-            except CorruptionError:
-                space.distrust(state[0])
-                return None
-
-    @contextlib.contextmanager
-    def _looking(self, space: Space, condition: Expr | None) -> Iterator[State]:
-        """`state`, outside of any transaction: nothing is held up."""
-        with contextlib.ExitStack() as keep:
-            yield self.answered(partial(self.kept, keep, space=space, condition=condition))
-
-    @contextlib.contextmanager
-    def state(
-        self, connection: apsw.Connection, space: Space, condition: Expr | None
-    ) -> Iterator[State | None]:
-        """A view, and the slots that a condition allows; None where a new look is needed."""
-        private = self._store.in_transaction
-        with space.looking(connection, private=private) as view:
-            if view is None:
-                yield None
-            elif condition is None:
-                yield view, None
-            else:
-                yield view, self._declared.slots(connection, condition, private=private)
+        return self._states.looked(connection, space, condition, near)

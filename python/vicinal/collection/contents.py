@@ -9,97 +9,27 @@ import numpy as np
 from vicinal import checks, telemetry
 from vicinal.collection import accept, stream
 from vicinal.collection.answers import Page
-from vicinal.collection.ask import Ask
-from vicinal.collection.declared import Declared
-from vicinal.collection.embedding import Embedding, asked_embedder, ids_of, refuse_other_embedder
+from vicinal.collection.embedding import ids_of
 from vicinal.collection.exported import Exporter
-from vicinal.collection.shelf import Shelf
+from vicinal.collection.held import Held
 from vicinal.collection.shelf import payload as payload_of
-from vicinal.collection.space import Space
-from vicinal.collection.words import Words
 from vicinal.errors import InvalidInputError, InvalidTypeError
-from vicinal.filters import parse
 from vicinal.records.rows import Batch, refuse_duplicates, to_keys, to_text
-from vicinal.records.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import apsw
 
-    from vicinal.collection.builder import Builder
     from vicinal.filters import Expr
-    from vicinal.records.catalog import CollectionSpec, Entry
-    from vicinal.records.store import Store
 
 
-class Contents:
+class Contents(Held):
     """The methods of `Collection` that write records and give them back."""
 
-    __slots__ = (
-        "_ask",
-        "_builder",
-        "_declared",
-        "_embedding",
-        "_entry",
-        "_shelf",
-        "_spaces",
-        "_store",
-        "_table",
-        "_words",
-    )
-
-    def __init__(self, store: Store, entry: Entry, builder: Builder | None) -> None:
-        self._store = store
-        self._entry = entry
-        self._builder = builder
-        self._table = Table(entry)
-        self._shelf = Shelf(entry, self._table)
-        self._words = Words(entry)
-        self._spaces = {
-            name: Space(entry, self._table, name, store.folder, follows=builder is None)
-            for name in entry.spec.vectors
-        }
-        self._embedding = Embedding(entry)
-        self._declared = Declared(entry, self._table)
-        self._ask = Ask(store, self._table, self._shelf, self._words, self._declared, self._spaces)
-        if builder is not None:
-            for name, space in self._spaces.items():
-                effort = self._ask.efforts[name]
-                effort.wake = builder.pass_time
-                builder.when_idle(space, effort.work)
-                builder.watch(space)
-
-    @property
-    def _whereabouts(self) -> dict[str, str]:
-        return {telemetry.NAMESPACE: self._store.name, telemetry.COLLECTION: self._entry.name}
-
-    @property
-    def name(self) -> str:
-        """Its name in the database."""
-        return self._entry.name
-
-    @property
-    def entry(self) -> Entry:
-        """What the database's catalog says of it."""
-        return self._entry
-
-    @property
-    def spec(self) -> CollectionSpec:
-        """How it was declared."""
-        return self._entry.spec
+    __slots__ = ()
 
     # ---- writing -----------------------------------------------------------------------------
-
-    @property
-    def embedder(self) -> Any:
-        """The model that makes vectors of texts; None where none was given."""
-        return self._embedding.model
-
-    @embedder.setter
-    def embedder(self, model: Any) -> None:
-        refuse_other_embedder(self._entry, asked_embedder(model))
-        self._embedding.model = model
 
     @telemetry.traced(telemetry.batch)
     def upsert(
@@ -364,9 +294,6 @@ class Contents:
                 return self._table.count(connection)
             return len(self._declared.slots(connection, condition, private=private))
 
-    def _parsed(self, filter: Any) -> Expr | None:
-        return self._declared.check(parse(filter))
-
     def __len__(self) -> int:
         return self.count()
 
@@ -377,12 +304,6 @@ class Contents:
             return False
         with self._store.reading() as connection:
             return self._table.slots_of(connection, keys) != [None]
-
-    def __repr__(self) -> str:
-        vectors = ", ".join(
-            f"{name}: {v.dim} {v.dtype} {v.metric}" for name, v in self.spec.vectors.items()
-        )
-        return f"Collection({self.name!r}, {vectors or 'no vectors'})"
 
 
 def _sql(condition: Expr | None) -> tuple[str, list[Any]]:

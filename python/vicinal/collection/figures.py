@@ -9,23 +9,37 @@ from vicinal.collection.answers import CollectionStats, GraphStats
 from vicinal.records import manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import apsw
 
     from vicinal.collection.effort import Effort
     from vicinal.collection.space import Space
+    from vicinal.collection.states import States
     from vicinal.collection.view import View
     from vicinal.records.table import Table
 
 
 def collection_stats(
-    connection: apsw.Connection, table: Table, graphs: dict[str, GraphStats], *, deep: bool
+    states: States, efforts: Mapping[str, Effort], table: Table, *, deep: bool
 ) -> CollectionStats:
-    """The figures of a collection, given those of its vectors."""
-    kept = _pages(connection, f"(tbl_name = '{table.records}' OR {_text(table)})") if deep else {}
-    return CollectionStats(table.count(connection), graphs, kept)
+    """The figures of a collection; see `Collection.stats`."""
+
+    def look(connection: apsw.Connection) -> CollectionStats | None:
+        graphs = {}
+        for name, space in states.spaces.items():
+            with states.state(connection, space, None) as state:
+                if state is None:
+                    return None
+                graphs[name] = _graph_stats(connection, space, efforts[name], state[0], deep=deep)
+        mine = f"(tbl_name = '{table.records}' OR {_text(table)})"
+        kept = _pages(connection, mine) if deep else {}
+        return CollectionStats(table.count(connection), graphs, kept)
+
+    return states.answered(look)
 
 
-def graph_stats(
+def _graph_stats(
     connection: apsw.Connection, space: Space, effort: Effort, view: View, *, deep: bool
 ) -> GraphStats:
     """The figures of the vectors of a name, as a view has them."""

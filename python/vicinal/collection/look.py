@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from vicinal.collection import told
 from vicinal.collection.shelf import by_distance
 from vicinal.collection.shelf import payload as payload_of
 from vicinal.collection.watched import Watched
-from vicinal.errors import CorruptionError, NotFoundError
+from vicinal.errors import NotFoundError
 from vicinal.explain import WhyNot, why_not
 from vicinal.filters.paths import MISSING, lookup, parse_path
 from vicinal.idset import IdSet
@@ -22,22 +20,21 @@ from vicinal.map.given import Described, refuse_no_field, text_of
 from vicinal.records.rows import to_id, to_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import apsw
     from numpy.typing import ArrayLike, NDArray
 
-    from vicinal.collection.ask import Ask, State
     from vicinal.collection.knobs import Knobs
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
+    from vicinal.collection.states import State, States
+    from vicinal.collection.view import View
+    from vicinal.collection.watched import Walked
     from vicinal.filters import Expr
     from vicinal.map import CityMap
     from vicinal.records.rows import Id
     from vicinal.records.table import Table
-
-Answer = TypeVar("Answer")
-Seen = TypeVar("Seen")
 
 #: Records read in one transaction, while a map is drawn.
 PIECE = 2000
@@ -48,12 +45,12 @@ class Look:
 
     Parameters
     ----------
-    ask, table, shelf
+    states, table, shelf
         Those of the collection.
     """
 
-    def __init__(self, ask: Ask, table: Table, shelf: Shelf) -> None:
-        self._ask = ask
+    def __init__(self, states: States, table: Table, shelf: Shelf) -> None:
+        self._states = states
         self._table = table
         self._shelf = shelf
 
@@ -64,23 +61,21 @@ class Look:
         spec = space.spec
         query = one_query(vector, spec.dim, spec.dtype)
 
+        def walk(view: View, allowed: NDArray[np.int64] | None) -> tuple[State, Walked]:
+            return (view, allowed), Watched(view, spec).walk(query, knobs, allowed)
+
         def look(connection: apsw.Connection) -> told.CollectionExplanation | None:
-            with self._ask.state(connection, space, condition) as state:
-                if state is None:
-                    return None
-                view, allowed = state
-                try:
-                    walked = Watched(view, spec).walk(query, knobs, allowed)
-                except CorruptionError:
-                    space.distrust(view)
-                    return None
+            looked = self._states.looked(connection, space, condition, walk)
+            if looked is None:
+                return None
+            (view, allowed), walked = looked
             hits = self._shelf.hits(connection, by_distance(walked.found, spec.metric))
             seen = told.slots_of(walked.ways[-1]) if walked.ways else []
             met = None if condition is None or allowed is None else (condition, allowed)
             asked = (knobs.k, knobs.ef_search, spec.metric)
             return told.explained(view, walked, hits, self._names(connection, seen), asked, met)
 
-        return self._ask.answered(look)
+        return self._states.answered(look)
 
     def why_not(
         self, space: Space, vector: ArrayLike, name: Any, condition: Expr | None, knobs: Knobs
@@ -105,7 +100,7 @@ class Look:
             how = (knobs.k, knobs.ef_search, allowed, "ignore", knobs.plan)
             return why_not(watched, query, slot, *how)
 
-        why = self._trusting(space, condition, slot_of, judge)
+        why = self._states.worked(space, condition, slot_of, judge)
         return self._named(why, {why.id: to_id(key)})
 
     def map(
@@ -128,41 +123,11 @@ class Look:
                 watched, path, queries, words, allowed=allowed, missing="ignore", color=color, **how
             )
 
-        return self._trusting(space, condition, lambda _: None, drawn)
-
-    def _trusting(
-        self,
-        space: Space,
-        condition: Expr | None,
-        look: Callable[[apsw.Connection], Seen],
-        work: Callable[[Seen, State], Answer],
-    ) -> Answer:
-        """Work on a view and what is read beside it; again without its graph if that is damaged.
-
-        It may take long, and goes on outside of any transaction.
-        """
-        while True:
-            with contextlib.ExitStack() as keep:
-                seen, state = self._ask.answered(partial(self._both, keep, space, condition, look))
-                try:
-                    return work(seen, state)
-                except CorruptionError:
-                    space.distrust(state[0])
-
-    def _both(
-        self,
-        keep: contextlib.ExitStack,
-        space: Space,
-        condition: Expr | None,
-        look: Callable[[apsw.Connection], Seen],
-        connection: apsw.Connection,
-    ) -> tuple[Seen, State] | None:
-        state = self._ask.kept(keep, connection, space=space, condition=condition)
-        return None if state is None else (look(connection), state)
+        return self._states.worked(space, condition, lambda _: None, drawn)
 
     def rows(self, slots: Iterable[int]) -> dict[int, Any]:
         """The records of slots that there are."""
-        return self._ask.answered(lambda connection: self._table.rows(connection, slots))
+        return self._states.answered(lambda connection: self._table.rows(connection, slots))
 
     def _names(self, connection: apsw.Connection, slots: Iterable[int]) -> dict[int, Id]:
         rows = self._table.rows(connection, slots)
@@ -172,7 +137,7 @@ class Look:
         """A verdict with the ids of records."""
         near, freed = why.nearest_visited, why.without_filter
         if near is not None and near not in names:
-            names |= self._ask.answered(lambda connection: self._names(connection, [near]))
+            names |= self._states.answered(lambda connection: self._names(connection, [near]))
         return WhyNot(
             names[why.id],
             why.cause,
@@ -189,7 +154,7 @@ class Look:
 
     def why_in_words(self, why: WhyNot[int]) -> str:
         """The same, written out."""
-        names = self._ask.answered(lambda connection: self._names(connection, [why.id]))
+        names = self._states.answered(lambda connection: self._names(connection, [why.id]))
         if why.id not in names:
             raise NotFoundError(f"the record in slot {why.id} was retired meanwhile")
         return str(self._named(why, names))

@@ -1,26 +1,30 @@
-"""Looking into it: how an answer came about, why a record is not in it, and the map."""
+"""Looking into it: how an answer came about, why a record is not in it, the map, and figures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
-from vicinal.collection.contents import Contents
+from vicinal.collection.figures import collection_stats
 from vicinal.collection.knobs import knobs
 from vicinal.collection.look import Look
+from vicinal.collection.measured import measure_recall
+from vicinal.collection.searching import Searching
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import ArrayLike
 
+    from vicinal.collection.answers import CollectionStats
     from vicinal.collection.told import CollectionExplanation
     from vicinal.explain import WhyNot
     from vicinal.map import CityMap
+    from vicinal.recall import RecallReport
     from vicinal.records.rows import Id
 
 
-class Looking(Contents):
+class Looking(Searching):
     """The methods of `Collection` that tell what goes on in it."""
 
     __slots__ = ()
@@ -60,7 +64,7 @@ class Looking(Contents):
             More than one query, and whatever `search` refuses.
         """
         vector = self._embedding.queries(vector)
-        space, condition = self._ask.space(using), self._parsed(filter)
+        space, condition = self._states.space(using), self._parsed(filter)
         return self._look().explain(space, vector, condition, knobs(k, ef_search, plan=plan))
 
     @telemetry.traced()
@@ -102,7 +106,7 @@ class Looking(Contents):
             More than one query, and whatever `search` refuses.
         """
         vector = self._embedding.queries(vector)
-        space, condition = self._ask.space(using), self._parsed(filter)
+        space, condition = self._states.space(using), self._parsed(filter)
         how = knobs(k, ef_search, plan=plan)
         return self._look().why_not(space, vector, id, condition, how)
 
@@ -155,7 +159,7 @@ class Looking(Contents):
             The page could not be written.
         """
         asked = None if queries is None else self._embedding.queries(queries)
-        space, condition = self._ask.space(using), self._parsed(filter)
+        space, condition = self._states.space(using), self._parsed(filter)
         return self._look().map(
             space,
             path,
@@ -170,5 +174,62 @@ class Looking(Contents):
             title=f"A map of {self.name}" if title is None else title,
         )
 
+    @telemetry.traced()
+    def measure_recall(
+        self,
+        queries: ArrayLike | None = None,
+        k: int = 10,
+        *,
+        filter: Any = None,
+        using: str | None = None,
+        ef_search: int = 64,
+        sample: int = 200,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> RecallReport:
+        """Compare `search` with exact search on the same queries.
+
+        Writes go on meanwhile; what is measured is the state at the call.
+
+        Parameters
+        ----------
+        queries : array-like, shape (n, dim), optional
+            Best ones that are not stored. Without any, stored vectors are asked, and are not to
+            find themselves. That is easier than what users ask, since a walk that ends at such a
+            vector has its neighbours by hand: take the recall as an upper bound then.
+        k, filter, using, ef_search, threads
+            As in `search`.
+        sample, seed : int
+            How many stored vectors stand in for queries, and the seed that draws them.
+
+        Returns
+        -------
+        RecallReport
+            Recall with its confidence interval, how much farther than the true neighbours the found
+            ones are, and the rates of both ways.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As `search`; fewer than two vectors to draw from, or no queries in ``queries``.
+        """
+        how = knobs(k, ef_search, threads=threads)
+        sample = checks.integer("sample", sample, 1, checks.MAX_EF)
+        seed = checks.integer("seed", seed, 0, 2**64 - 1)
+        space, condition = self._states.space(using), self._parsed(filter)
+        return measure_recall(self._states, space, queries, condition, how, sample, seed)
+
+    def stats(self, *, deep: bool = False) -> CollectionStats:
+        """Describe what is held, and how far the graphs are behind it.
+
+        Parameters
+        ----------
+        deep : bool
+            True also walks each graph, to see that every vector in it is reached, and reads all of
+            the database to tell how many bytes each part takes: seconds for a million records.
+        """
+        deep = checks.flag("deep", deep)
+        return collection_stats(self._states, self._efforts, self._table, deep=deep)
+
     def _look(self) -> Look:
-        return Look(self._ask, self._table, self._shelf)
+        return Look(self._states, self._table, self._shelf)

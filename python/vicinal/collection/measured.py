@@ -14,10 +14,13 @@ from vicinal.errors import InvalidInputError
 from vicinal.recall import measure
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from vicinal.collection.knobs import Knobs
+    from vicinal.collection.space import Space
+    from vicinal.collection.states import State, States
     from vicinal.collection.view import View
+    from vicinal.filters import Expr
     from vicinal.recall import RecallReport
     from vicinal.records.catalog import VectorSpec
     from vicinal.result import SearchResult
@@ -75,7 +78,29 @@ class Measured(Face):
         return as_result(found, k, self.metric)
 
 
-def measured(
+def measure_recall(
+    states: States,
+    space: Space,
+    vectors: ArrayLike | None,
+    condition: Expr | None,
+    knobs: Knobs,
+    sample: int,
+    seed: int,
+) -> RecallReport:
+    """Hold the answers of a state against exact ones; see `Collection.measure_recall`."""
+    spec, queries = space.spec, None
+    if vectors is not None:
+        queries = np.atleast_2d(query_rows(vectors, spec.dim, spec.dtype))
+
+    def held_against(_: None, state: State) -> RecallReport:
+        view, allowed = state
+        return _measured(view, spec, knobs, allowed, queries, sample, seed)
+
+    # Measuring may take long: what is looked at stays, and no log is held up.
+    return states.worked(space, condition, lambda _: None, held_against)
+
+
+def _measured(
     view: View,
     spec: VectorSpec,
     knobs: Knobs,
@@ -84,7 +109,6 @@ def measured(
     sample: int,
     seed: int,
 ) -> RecallReport:
-    """Hold the answers of a view against exact ones; see `Collection.measure_recall`."""
     own = None
     if queries is None:
         everyone = Measured(view, spec, knobs, None)

@@ -1,16 +1,10 @@
-"""A thread that brings graphs after what is written, and saves them. It never holds up a writer.
-
-What it makes can be lost at any moment, and is made again: the records are the truth. It takes
-the writer's turn only to name a finished file.
-"""
+"""What a graph needs: rows added, the retired taken out, a new one made, the finished saved."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import secrets
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +12,14 @@ import numpy as np
 
 from vicinal import telemetry
 from vicinal.arrays import STORED, from_stored
-from vicinal.collection.space import GRAPHS
-from vicinal.errors import ClosedError, DuplicateIdError, NotFoundError, VicinalError
+from vicinal.collection.graphs import files
+from vicinal.errors import DuplicateIdError, VicinalError
 from vicinal.index import Index
 from vicinal.records import manifest, stops
 from vicinal.records.stops import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -52,145 +45,37 @@ ROTTEN = 0.5
 #: Vectors added or taken out at a time; what was added searches find there then.
 STEP = 4096
 
-#: Notes of what was retired that are dropped in one transaction.
-NOTES = 1000
-
 #: Seconds to wait for searches over older states before what they may find is taken out.
 PATIENCE = 1.0
 
-#: Seconds between the first reason to look and the look.
-PAUSE = 0.05
 
-
-class Builder:
-    """Keeps the graphs of a database that this process writes.
+class Grower:
+    """Brings graphs after the records, a step at a time. One thread at a time may ask it to.
 
     Parameters
     ----------
     store : Store
         The database.
+    stopping : callable
+        Whether to give up the step that is under way.
+    wake : callable
+        Called where a graph proves damaged, so that it is made anew.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, stopping: Callable[[], bool], wake: Callable[[], None]
+    ) -> None:
         self._store = store
-        self._spaces: dict[int, Space] = {}
+        self._stopping = stopping
+        self._wake = wake
         self._grown: dict[int, Index] = {}  # graphs in memory, by the number of their vectors
-        self._work = threading.Condition()
-        self._due = False
-        self._idle: dict[int, Callable[[Callable[[], bool]], bool]] = {}
-        self._bored = False  # there may be something to do for idle time
-        self._stopping = False
-        self._busy = threading.RLock()  # who makes graphs: the thread, or `finish`
-        self._thread: threading.Thread | None = None
         self._threads = max(1, (os.cpu_count() or 2) - 1)
-        store.committed.append(self.wake)
 
-    def watch(self, space: Space) -> None:
-        """Keep the graph of a space from now on."""
-        with self._work:
-            self._spaces[space.number] = space
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="vicinal-builder", daemon=True
-                )
-                self._thread.start()
-        self.wake()
+    def forget(self, number: int) -> None:
+        """Let go of a graph; whoever is at it finds out by itself."""
+        self._grown.pop(number, None)
 
-    def when_idle(self, space: Space, work: Callable[[Callable[[], bool]], bool]) -> None:
-        """Do ``work`` for a space when no graph needs any, once `pass_time` has said so.
-
-        It is given a function that says whether something better is to do, looks at it ten times a
-        second at least, and says whether something of it is left.
-        """
-        self._idle[space.number] = work
-
-    def pass_time(self) -> None:
-        """Say that there is work for idle time."""
-        with self._work:
-            self._bored = True
-            self._work.notify()
-
-    def forget(self, numbers: Iterable[int], files: Iterable[str]) -> None:
-        """Let go of the graphs of a collection that was dropped."""
-        for number in numbers:
-            self._spaces.pop(number, None)
-            self._idle.pop(number, None)
-            self._grown.pop(number, None)  # the thread, if it is at that one, finds out by itself
-        for file in files:
-            _remove(self._store.folder / GRAPHS / file)
-
-    def wake(self) -> None:
-        """Say that something may be to do."""
-        with self._work:
-            self._due = True
-            self._work.notify()
-
-    def stop(self) -> None:
-        """End it: give up the step that is under way, and save graphs ahead of their files."""
-        with self._work:
-            self._stopping = True
-            self._work.notify()
-        if self._thread is not None:
-            self._thread.join()
-        for space in self._spaces.values():
-            with contextlib.suppress(VicinalError):  # nothing is lost but time
-                self._save_if_stale(space)
-
-    def finish(self, space: Space) -> None:
-        """Bring the graph of a space up to date and save it, before returning."""
-        try:
-            with self._busy:
-                self._bring(space, all_of_it=True)
-                self._save(space)
-        except Stopped as stopped:
-            if stops.wanted():
-                raise
-            raise ClosedError(f"{self._store.folder}: closed meanwhile; open it again") from stopped
-
-    def _run(self) -> None:
-        while True:
-            with self._work:
-                self._work.wait_for(lambda: self._due or self._bored or self._stopping)
-                if self._stopping:
-                    return
-                if self._due:
-                    self._work.wait_for(lambda: self._stopping, PAUSE)  # many writes are one reason
-                due, self._due, self._bored = self._due, False, False
-            self._look_after_all(due=due)
-
-    def _look_after_all(self, *, due: bool) -> None:
-        # In a frame of its own, which does not keep what was dropped until the next time.
-        for space in list(self._spaces.values()) if due else ():
-            self._look_after(space)
-        for space in list(self._spaces.values()):
-            self._rest(space)
-
-    def _rest(self, space: Space) -> None:
-        work = self._idle.get(space.number)
-        if work is None:
-            return
-        try:
-            if work(lambda: self._due or self._stopping):
-                self.pass_time()
-        except (ClosedError, NotFoundError):  # the database, or the collection, is gone
-            self._idle.pop(space.number, None)
-        except VicinalError as error:
-            log.warning("%s: nothing measured of %r: %s", space.collection, space.name, error)
-
-    def _look_after(self, space: Space) -> None:
-        try:
-            with self._busy:
-                if self._bring(space, all_of_it=False):
-                    self._save_if_stale(space)
-        except Stopped:
-            pass
-        except (ClosedError, NotFoundError):  # the database, or the collection, is gone
-            self._spaces.pop(space.number, None)
-            self._grown.pop(space.number, None)
-        except VicinalError as error:
-            log.warning("%s: no graph for %r: %s", space.collection, space.name, error)
-
-    def _bring(self, space: Space, *, all_of_it: bool) -> bool:
+    def bring(self, space: Space, *, all_of_it: bool) -> bool:
         """Bring the graph after the records; True if there was anything to do."""
         view = self._view(space)
         held = len(view.index) if view.index else 0
@@ -209,7 +94,7 @@ class Builder:
                 if not self._take_out_retired(space) and all_of_it:
                     self._make_anew(space)
         if damaged:
-            self._save(space)
+            self.save(space)
         return behind or worn
 
     @contextlib.contextmanager
@@ -278,7 +163,7 @@ class Builder:
                     index = Index.open(space.folder / found.file)
                 except VicinalError:
                     space.distrust(view)
-                    self.wake()
+                    self._wake()
                     raise
             self._grown[space.number] = index
         return index
@@ -326,10 +211,11 @@ class Builder:
             index.add(values, slots, threads=self._threads, progress=self._look)
 
     def _look(self, *_progress: int) -> None:
-        if self._stopping or stops.wanted():
+        if self._stopping() or stops.wanted():
             raise Stopped
 
-    def _save_if_stale(self, space: Space) -> None:
+    def save_if_stale(self, space: Space) -> None:
+        """Save the graph where its file is far behind it."""
         if space.number not in self._grown:
             return
         view = self._view(space)
@@ -337,9 +223,9 @@ class Builder:
             found = manifest.derived(connection, space.number)
         count, slot, seq = (found.count, found.slot, found.seq) if found else (0, 0, 0)
         if view.covered - slot + space.clean(view) - seq >= max(STEP, STALE * count):
-            self._save(space)
+            self.save(space)
 
-    def _save(self, space: Space) -> None:
+    def save(self, space: Space) -> None:
         """Write the graph to a new file, name that, and remove the one before."""
         index = self._grown.get(space.number)
         if index is None:
@@ -348,36 +234,7 @@ class Builder:
         if view.index is not index:
             return
         with self._told("save_graph", space):
-            self._write(space, index, view)
-
-    def _write(self, space: Space, index: Index, view: View) -> None:
-        space.folder.mkdir(exist_ok=True)
-        name = f"{space.number}-{secrets.token_hex(8)}.vicinal"
-        index.save(space.folder / name)
-        try:
-            with self._store.writing() as connection:
-                space.table.must_exist(connection)
-                before = manifest.install(
-                    connection, space.number, name, view.covered, space.clean(view), len(index)
-                )
-                now = manifest.derived(connection, space.number)
-        except VicinalError:
-            _remove(space.folder / name)
-            raise
-        assert now is not None, "it was just named"
-        space.saved(now.generation)
-        if before is not None:
-            _remove(space.folder / before)
-        self._forget_notes(space)
-
-    def _forget_notes(self, space: Space) -> None:
-        """Drop the notes that no graph needs any more, a few at a time: writers come in between."""
-        dropped = NOTES
-        while dropped == NOTES:
-            with self._store.writing() as connection:
-                space.table.must_exist(connection)
-                seq = manifest.covered(connection, space.table.number)
-                dropped = space.table.forget_retired(connection, seq, NOTES)
+            files.write(self._store, space, index, view)
 
 
 def _new(space: Space) -> Index:
@@ -390,19 +247,3 @@ def _new(space: Space) -> Index:
         ef_construction=spec.ef_construction,
         layout=spec.layout,
     )
-
-
-def _remove(file: Path) -> None:
-    with contextlib.suppress(OSError):  # Windows keeps a file that is mapped; the next open has it
-        file.unlink()
-
-
-def sweep(store: Store) -> None:
-    """Remove the files of graphs that the database does not name: a killed writer's, mostly."""
-    folder = store.folder / GRAPHS
-    with store.reading() as connection:
-        named = {file for _, file in manifest.named(connection)}
-    if folder.is_dir():
-        for file in folder.iterdir():
-            if file.name not in named:
-                _remove(file)
