@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -12,14 +12,21 @@ from vicinal.collection.nearest import nearest
 from vicinal.intervals import share_found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
-    from vicinal.collection.effort.effort import Look
     from vicinal.collection.knobs import Knobs
     from vicinal.collection.nearest import Found
+    from vicinal.collection.view import View
+    from vicinal.filters import Expr
     from vicinal.records.catalog import VectorSpec
+
+    #: A view, for as long as it is looked at, and the slots that a condition allows.
+    Look: TypeAlias = Callable[
+        [Expr | None], AbstractContextManager[tuple[View, NDArray[np.int64] | None]]
+    ]
 
 #: Each rung asks so many times the effort of the one below.
 RATIO = 2**0.25
