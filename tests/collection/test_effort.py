@@ -263,7 +263,7 @@ def test_a_transaction_is_answered_exactly_and_leaves_no_trace(db, docs, rng) ->
 
 def test_measuring_lets_go_at_every_step(docs, rng) -> None:
     effort = docs._efforts["vector"]
-    effort.wake = lambda: None  # the thread is not to do it
+    docs._builder.when_idle(docs._spaces["vector"], lambda _: False)  # the thread is not to do it
     ask(docs, rng, queries=99)
     assert not effort.work(lambda: True)  # too few
     ask(docs, rng)
