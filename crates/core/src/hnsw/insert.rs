@@ -5,6 +5,7 @@ use super::edit::{Editor, put};
 use super::ends::EdgeCodes;
 use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
+use super::knn_search::lowest_descent;
 use super::pool::Candidate;
 use super::row::{LockedRow, NONE, PROTECTED, slot_of};
 use super::scratch::Scratch;
@@ -77,8 +78,9 @@ impl<'a> Inserter<'a> {
         unsafe { self.vectors.read_query(slot, &mut query) };
         let scorer = self.vectors.scorer(&query);
         let highest = level.min(entry.level);
-        let start = descend(self.graph, &scorer, entry, highest, scratch, &mut ());
         let coder = self.vectors.coder();
+        let bottom = lowest_descent(coder, entry, highest);
+        let start = descend(self.graph, &scorer, entry, bottom, scratch, &mut ());
         scratch.pool.reset(self.ef_construction);
         scratch.pool.offer(start);
         let mut neighbors = vec![Vec::new(); level + 1];

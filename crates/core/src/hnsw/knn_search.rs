@@ -1,7 +1,7 @@
 //! Algorithm 5, K-NN-SEARCH.
 
 use super::gate::{Gate, Patience, Stop, WIDEN};
-use super::graph::Graph;
+use super::graph::{EntryPoint, Graph};
 use super::observe::Observer;
 use super::pool::Candidate;
 use super::scratch::Scratch;
@@ -11,11 +11,12 @@ use crate::filter::Admission;
 use crate::flat::Measure;
 use crate::live::Live;
 use crate::types::Counters;
-use crate::vectors::{CodeScorer, Vectors};
+use crate::vectors::{CodeScorer, EdgeCoder, Vectors};
 
 /// Candidates beyond `k` that are measured again where the walk reads rounded rows: rounding moves a neighbour by a
-/// rank or two, rarely by more.
-const RERANK_MARGIN: usize = 8;
+/// rank or two, rarely by more. What a filter lets through may lie far, at distances that rounding makes alike.
+const RERANK_MARGIN: usize = 4;
+const RERANK_MARGIN_FILTERED: usize = 8;
 
 /// The longest list of candidates of a walk that takes only some along.
 const LONGEST: usize = 1 << 16;
@@ -54,7 +55,7 @@ pub struct Query<'a, A> {
 /// each other's rows out of the caches again.
 pub const INTERLEAVED: usize = 4;
 
-/// The `k` nearest of each query among slots below `slots`: greedy descent to layer 1, SEARCH-LAYER with `ef` on layer
+/// The `k` nearest of each query among slots below `slots`: greedy descent, SEARCH-LAYER with `ef` on layer
 /// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers and
 /// an observer of its own.
 pub fn knn_search<A: Admission, O: Observer>(
@@ -109,12 +110,13 @@ fn begin<'a, A: Admission>(
     let most = if admit.is_open() { list } else { list.max(patience.most()) };
     let long = if A::TWO_HOP { 2 * list } else { most.min(LONGEST).max(list) };
     scratch.pool.reset(long);
-    scratch.measured.reset(if stop.is_some() { k + margin(vectors) } else { list });
+    scratch.measured.reset(if stop.is_some() { k + margin(vectors, admit) } else { list });
     let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop).with_patience(patience);
     let entry = graph.entry()?;
     let scorer = vectors.scorer(bytes);
-    let start = descend(graph, &scorer, entry, 0, scratch, watch);
-    let Some(coder) = vectors.coder().filter(|_| !A::TWO_HOP) else {
+    let coder = vectors.coder().filter(|_| !A::TWO_HOP);
+    let start = descend(graph, &scorer, entry, lowest_descent(coder, entry, 0), scratch, watch);
+    let Some(coder) = coder else {
         scratch.pool.offer(start);
         scratch.visited.insert(start.slot());
         search_layer(graph, &scorer, 0, gate, if admit.is_open() { usize::MAX } else { most }, scratch, watch);
@@ -125,9 +127,19 @@ fn begin<'a, A: Admission>(
     Some(CodeWalk::new(graph, scorer, coder, start, gate, most, scratch))
 }
 
+/// The layer to descend to on the way to `layer`. Where edges have codes, a hop on layer 0 reads what some four distances
+/// do, and brings thirty estimates: the walk there finds the way from layer 2 for less than the descent on layer 1 costs.
+pub(super) fn lowest_descent(coder: Option<&EdgeCoder>, entry: EntryPoint, layer: usize) -> usize {
+    if layer == 0 && coder.is_some() { entry.level.min(1) } else { layer }
+}
+
 /// How many candidates beyond `k` are measured from their full rows.
-fn margin(vectors: &Vectors) -> usize {
-    if vectors.walks_rounded() { RERANK_MARGIN } else { 0 }
+fn margin(vectors: &Vectors, admit: impl Admission) -> usize {
+    match vectors.walks_rounded() {
+        false => 0,
+        true if admit.is_open() => RERANK_MARGIN,
+        true => RERANK_MARGIN_FILTERED,
+    }
 }
 
 /// Measures what was found on layer 0 from the full rows, and puts the twins of each node behind it.
@@ -143,7 +155,7 @@ fn finish<A: Admission>(
     let all_in_pool = A::EVERYONE && vectors.coder().is_none();
     let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked.candidates().iter().take(k + margin(vectors));
+    let candidates = walked.candidates().iter().take(k + margin(vectors, admit));
     candidates.clone().for_each(|candidate| vectors.prefetch(candidate.slot()));
     let Found { nearest, nodes, .. } = found;
     nodes.clear();

@@ -123,6 +123,14 @@ impl<'a> CodeScorer<'a> {
         }
     }
 
+    /// Brings the norm of a slot towards the caches, where it lies apart.
+    #[inline(always)]
+    fn prefetch_norm(&self, slot: u32) {
+        if let Adjust::Cosine { inverse_norms, .. } = self.adjust {
+            vicinal_kernels::prefetch(inverse_norms.address(slot), inverse_norms.row_bytes());
+        }
+    }
+
     /// # Safety
     /// The slots were written, and these are the addresses of their rows.
     #[inline(always)]
@@ -145,7 +153,9 @@ impl<'a> CodeScorer<'a> {
 impl Scorer for CodeScorer<'_> {
     #[inline(always)]
     fn prefetch(&self, slot: u32) {
-        vicinal_kernels::prefetch(self.rows.address(slot), self.rows.row_bytes());
+        let row = self.rows.address(slot);
+        vicinal_kernels::prefetch(row, self.rows.row_bytes());
+        self.prefetch_norm(slot);
     }
 
     #[inline]
@@ -165,6 +175,7 @@ impl Scorer for CodeScorer<'_> {
         for (slots, out) in slots.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
             for (address, &slot) in addresses.iter_mut().zip(slots) {
                 *address = self.rows.row(slot);
+                self.prefetch_norm(slot);
                 if let Adjust::Levels(_) = self.adjust {
                     // What lies behind the levels; the kernel asks for those.
                     vicinal_kernels::prefetch(address.wrapping_add(self.len), self.rows.row_bytes() - self.len);
