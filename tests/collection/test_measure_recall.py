@@ -31,7 +31,7 @@ def docs(db, rows) -> vicinal.Collection:
     made.upsert(range(19_700), rows[:19_700], [{"n": i} for i in range(19_700)])
     made.compact()
     made.upsert(range(19_700, N), rows[19_700:], [{"n": i} for i in range(19_700, N)])
-    made.delete(range(50))
+    made.delete(range(5))
     made.delete(range(19_950, N))
     return made
 
@@ -41,12 +41,13 @@ def test_it_is_what_searches_really_find(docs, rows, rng, condition) -> None:
     Q = rng.normal(size=(100, DIM)).astype(np.float32)
     report = docs.measure_recall(Q, K, ef_search=12, filter=condition)
     truth = distances("l2", "f32", Q, rows)
-    truth[:, :50] = truth[:, 19_950:] = np.inf
+    truth[:, :5] = truth[:, 19_950:] = np.inf
     if condition is not None:
         truth[:, 18_000:] = np.inf
     found = np.array([hits.ids for hits in docs.search(Q, K, ef_search=12, filter=condition)])
     assert report.recall == pytest.approx(recall(found, truth, K))
-    assert report.recall < 1.0
+    if condition is None:  # a filter may make a scan the cheaper way, which finds all
+        assert report.recall < 1.0
     assert report.low <= report.recall <= report.high
     assert (report.n_queries, report.k, report.ef_search) == (100, K, 12)
 
