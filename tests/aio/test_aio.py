@@ -376,7 +376,8 @@ def test_an_export_left_early_lets_go_of_its_state(path) -> None:
                 break
         with pytest.raises(vicinal.ClosedError, match="export was closed"):
             await anext(aiter(batches))
-        assert not db._plain._store._lent
+        while db._plain._store._lent:  # the thread that makes graphs may have one for a moment
+            await asyncio.sleep(0.01)
 
     run(path, main)
 

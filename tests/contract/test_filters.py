@@ -348,7 +348,7 @@ def test_a_walk_that_meets_few_matches_gives_up_for_a_scan(
             scanned += 1
             assert_array_equal(r.ids, np.flatnonzero(mask)[of_query[mask].argmin()])
             # The walk before it was short.
-            assert r.counters.distance_evaluations < 1.3 * mask.sum()
+            assert r.counters.distance_evaluations < 1.4 * mask.sum()
     assert scanned >= 0.8 * len(Q)
 
 

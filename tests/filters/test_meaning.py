@@ -68,7 +68,7 @@ def test_the_examples_are_worth_the_name() -> None:
     """Each kind of condition selects some of the fixed payloads, and leaves some."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=500)
+    @settings(max_examples=500, derandomize=True)  # chance might leave one out
     @given(filters())
     def count(expr: Expr) -> None:
         for part in (expr, *leaves(expr)):
