@@ -165,23 +165,28 @@ def _in_graph(
     """Among what the graph covers: asked for more until enough of it is not retired."""
     index, k = view.index, knobs.k
     assert index is not None, "asked only where there is a graph"
-    ask = min(len(index), k + min(k, len(view.dead)))
+    wanted = k + min(k, len(view.dead))
     while True:
+        # What was retired may leave the graph while it is searched: how many it holds tells
+        # nothing, only that it gave fewer than were asked for.
+        ask = min(wanted, len(index) + len(view.dead) + 1)
         result = search(
             queries,
-            max(1, ask),
+            ask,
             ef_search=max(knobs.ef_search, ask),
             plan=knobs.plan,
             counters=True,
             threads=knobs.threads,
         )
+        given = _listed(result)
         found = [
             one.only(np.flatnonzero((one.slots <= view.covered) & view.alive(one.slots))[:k])
-            for one in _listed(result)
+            for one in given
         ]
-        if ask >= len(index) or all(len(one.slots) == k for one in found):
+        pairs = zip(found, given, strict=True)
+        if all(len(one.slots) == k or len(all_.slots) < ask for one, all_ in pairs):
             return found
-        ask = min(len(index), 2 * ask)
+        wanted *= 2
 
 
 def _listed(result: SearchResult) -> list[Found]:
