@@ -98,6 +98,33 @@ def test_nothing_leaves_the_graph_while_an_older_state_is_searched(path, rng, mo
         wait_until(lambda: graph(docs).retired == 0)
 
 
+def test_a_search_beside_the_taking_out_of_what_was_retired_gives_k(db, rng, monkeypatch) -> None:
+    # What is searched shrinks meanwhile: its size tells nothing of how much is still to be asked.
+    docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
+    X = rng.normal(size=(N, DIM)).astype(np.float32)
+    docs.upsert(range(N), X)
+    docs.compact()
+    order = np.argsort((X**2).sum(1))
+    gone, left = order[: N - 3], order[N - 3 :]  # all but the three farthest of the origin
+    monkeypatch.setattr(grower, "WORN", 2.0)  # not before it is told to
+    monkeypatch.setattr(grower, "ROTTEN", 2.0)
+    docs.delete(gone)
+    assert graph(docs).retired == N - 3
+    real, compacting = vicinal.Index.search, threading.Thread(target=docs.compact)
+
+    def search(index: vicinal.Index, *args: Any, **how: Any) -> Any:
+        answer = real(index, *args, **how)
+        if not compacting.ident:
+            compacting.start()
+            wait_until(lambda: len(index) == 3)
+        return answer
+
+    monkeypatch.setattr(vicinal.Index, "search", search)
+    assert docs.search([0] * DIM, k=3, plan="graph").ids == left.tolist()
+    compacting.join()
+    assert graph(docs) == vicinal.GraphStats(3, 0, 0)
+
+
 def test_notes_of_what_was_retired_go_when_no_graph_needs_them(db, rng, monkeypatch) -> None:
     monkeypatch.setattr(files, "NOTES", 7)
     docs = db.collection("docs", dim=DIM, metric="l2", if_missing="create")
