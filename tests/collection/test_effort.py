@@ -8,6 +8,7 @@ import os
 import sqlite3
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,14 @@ import pytest
 
 import vicinal
 from vicinal import field as f
+from vicinal.collection import searching
 from vicinal.collection.effort import asked, ladder
 from vicinal.collection.effort.curve import Curve, Mark, Rung
+from vicinal.recall import EXACT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "contract.py"
@@ -272,6 +277,27 @@ def test_measuring_lets_go_at_every_step(docs, rng) -> None:
         steps += 1
     assert steps > 300 / ladder.WALKS
     assert docs.search(np.ones(DIM), **GRAPH).recall_estimate is not None
+
+
+def test_other_ways_to_search_have_targets_too(db, rng, monkeypatch) -> None:
+    monkeypatch.setattr(searching, "knobs", partial(searching.knobs, plan="graph"))
+    vectors = {"vector": {"dim": DIM, "metric": "l2", "M": 5, "ef_construction": 30}}
+    docs = db.collection("docs", vectors=vectors, text=["t"], if_missing="create")
+    docs.upsert(range(3000), rows_of(rng, 3000), [{"t": "word"}] * 3000)
+    docs.compact()
+    ways: list[Callable[[int], vicinal.Hits]] = [
+        lambda _: docs.hybrid(rows_of(rng, 1)[0], "word", k=5, depth=20, target_recall=0.6),
+        lambda i: docs.recommend([i], [i + 1], k=5, target_recall=0.6),
+        lambda i: docs.recommend([i], k=5, mmr=0.5, target_recall=0.6),
+    ]
+    for way in ways:
+        first, turn = way(0), 0
+        assert first.recall_estimate == EXACT
+        end = time.monotonic() + 60
+        while way(turn).recall_estimate == EXACT:
+            assert time.monotonic() < end
+            turn = turn + 1 if turn < 2000 else 0
+        assert way(turn).recall_estimate.low >= 0.6
 
 
 @pytest.mark.parametrize("wrong", [0, 1.1, float("nan"), "high"])

@@ -132,8 +132,8 @@ class Hits(Sequence[Hit]):
     ids, scores, distances, payloads : list
         The fields of all hits, as columns.
     recall_estimate : RecallEstimate or None
-        Which share of the true nearest is expected to be among them, of a search by vector: exactly
-        all where all were compared, or what was measured of such searches; None where nothing was.
+        Which share of the true nearest is expected to be among what a vector found: exactly all
+        where all were compared, or what was measured of such searches; None where nothing was.
     """
 
     __slots__ = ("_hits", "recall_estimate")

@@ -13,7 +13,6 @@ from vicinal import checks, diverse
 from vicinal.arrays import query_rows
 from vicinal.collection import accept
 from vicinal.collection.answers import Hit, Hits
-from vicinal.collection.knobs import knobs
 from vicinal.collection.shelf import by_distance, by_score
 from vicinal.collection.varied import varied
 from vicinal.collection.within import within
@@ -237,7 +236,7 @@ class Ask:
             ranked = fuse([[(slot, score) for slot, score, _ in near], words])
             distance = {slot: far for slot, _, far in near}
             best = [(slot, score, distance.get(slot)) for slot, score in ranked[:k]]
-            return self._shelf.hits(connection, best)
+            return self._shelf.hits(connection, best, estimate=found[0].estimate)
 
         return self._states.answered(ask)
 
@@ -246,9 +245,8 @@ class Ask:
         space: Space,
         positive: Any,
         negative: Any,
-        k: int,
         condition: Expr | None,
-        ef_search: int,
+        knobs: Knobs,
         mmr: float | None,
     ) -> Hits:
         """Hits near the mean of some and away from that of others."""
@@ -259,7 +257,7 @@ class Ask:
         likes, dislikes = to_keys(positive), to_keys(negative)
         if not likes:
             raise InvalidInputError("recommend: give at least one positive id")
-        wide, then = self._varied(space, knobs(k, ef_search), mmr)
+        wide, then = self._varied(space, knobs, mmr)
         wide = replace(wide, k=wide.k + len(likes) + len(dislikes))
 
         def ask(connection: apsw.Connection) -> Hits | None:
@@ -277,7 +275,7 @@ class Ask:
             if found is None:
                 return None
             [one] = found
-            near = by_distance(one, space.spec.metric)[:k]
+            near = by_distance(one, space.spec.metric)[: knobs.k]
             return self._shelf.hits(connection, near, estimate=one.estimate)
 
         return self._states.answered(ask)

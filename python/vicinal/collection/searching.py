@@ -199,6 +199,7 @@ class Searching(Contents):
         filter: Any = None,
         using: str | None = None,
         ef_search: int = 64,
+        target_recall: float | None = None,
         match: Match = "any",
     ) -> Hits:
         """Find records by a vector and by text, and rank them together.
@@ -217,15 +218,16 @@ class Searching(Contents):
             What the vector and the text count; 1 each by default.
         depth : int, optional
             How many records of each way are ranked; 4 k and at least 50 by default.
-        filter, using, ef_search
-            As in `search`.
+        filter, using, ef_search, target_recall
+            As in `search`, of the ``depth`` that the vector finds.
         match
             As in `text`.
 
         Returns
         -------
         Hits
-            Their scores are those of the fusion; what the text alone found has no distance.
+            Their scores are those of the fusion; what the text alone found has no distance. Their
+            `Hits.recall_estimate` is of what the vector found.
         """
         from vicinal.text import reciprocal_rank, weighted  # only here, for it needs an extra
 
@@ -236,9 +238,8 @@ class Searching(Contents):
         depth = checks.integer("depth", depth, k, checks.MAX_K)
         vector = self._embedding.queries(vector)
         space, condition = self._states.space(using), self._parsed(filter)
-        return self._ask.by_both(
-            space, vector, text, k, condition, knobs(depth, ef_search), match, way
-        )
+        how = knobs(depth, ef_search, target=target_recall)
+        return self._ask.by_both(space, vector, text, k, condition, how, match, way)
 
     def highlight(
         self,
@@ -290,6 +291,7 @@ class Searching(Contents):
         mmr: float | None = None,
         using: str | None = None,
         ef_search: int = 64,
+        target_recall: float | None = None,
     ) -> Hits:
         """Find records like some and unlike others, none of which is among the answers.
 
@@ -300,7 +302,7 @@ class Searching(Contents):
         ----------
         positive, negative : sequence of str, int or UUID
             Ids; at least one is positive.
-        k, filter, mmr, using, ef_search
+        k, filter, mmr, using, ef_search, target_recall
             As in `search`.
 
         Raises
@@ -310,6 +312,6 @@ class Searching(Contents):
         InvalidInputError
             No positive id, or vectors of bits, which have no mean.
         """
-        space = self._states.space(using)
-        condition = self._parsed(filter)
-        return self._ask.like(space, positive, negative, k, condition, ef_search, mmr)
+        space, condition = self._states.space(using), self._parsed(filter)
+        how = knobs(k, ef_search, target=target_recall)
+        return self._ask.like(space, positive, negative, condition, how, mmr)

@@ -10,6 +10,8 @@ from vicinal.cli.db.options import (
     DatabaseFolder,
     Filter,
     Hitcount,
+    Plan,
+    Using,
     named,
     read_filter,
 )
@@ -19,15 +21,8 @@ from vicinal.cli.outcome import draw, print_json
 from vicinal.cli.progress import waiting
 from vicinal.errors import InvalidInputError
 
-Using = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Which vectors, where the collection has several."),
-]
 EfSearch = Annotated[int, typer.Option(min=1, metavar="N", help="Candidates kept during the walk.")]
 Row = Annotated[int, typer.Option(min=0, metavar="N", help="Which of the queries, from 0.")]
-Plan = Annotated[
-    str, typer.Option(metavar="HOW", help="auto, as searches do it; or graph, or scan.")
-]
 
 EXPLAIN_EXAMPLES = """\b
 Examples:

@@ -34,6 +34,14 @@ Filter = Annotated[
         help="""Only records for whose payload this holds, as in '{"year": {"$gte": 2020}}'.""",
     ),
 ]
+Using = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which vectors, where the collection has several."),
+]
+Plan = Annotated[
+    str,
+    typer.Option(metavar="HOW", help="graph, scan, or auto: whichever is expected to cost less."),
+]
 Hitcount = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many records.")]
 
 

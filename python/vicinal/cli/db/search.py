@@ -2,6 +2,7 @@
 
 import json as json_format
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from vicinal.cli.db.options import (
     DatabaseFolder,
     Filter,
     Hitcount,
+    Plan,
+    Using,
     hits_as_json,
     read_filter,
     show,
@@ -20,6 +23,7 @@ from vicinal.cli.files import check_output
 from vicinal.cli.options import EfSearch, Exact, Force, Json, QueryColumn, QueryFile
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
+from vicinal.errors import InvalidInputError
 from vicinal.outputs import atomic
 
 # Queries answered by one call.
@@ -31,6 +35,8 @@ EXAMPLES = """\b
 Examples:
   vicinal db search shop.db docs queries.npy
   vicinal db search shop.db docs queries.npy -k 3 --filter '{"cat": "x"}' --json
+  vicinal db search shop.db docs queries.npy --target-recall 0.95 -o answers.jsonl
+  vicinal db search shop.db docs queries.npy --radius 0.3
 """
 
 
@@ -38,14 +44,40 @@ def search(
     database: DatabaseFolder,
     collection: CollectionName,
     queries: QueryFile,
-    k: Hitcount = 10,
-    filter: Filter = None,  # noqa: A002 - what it is called everywhere
-    using: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Which vectors, where the collection has several."),
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "-k", min=1, metavar="N", help="How many records: 10, or all there are in a radius."
+        ),
     ] = None,
+    filter: Filter = None,  # noqa: A002 - what it is called everywhere
+    using: Using = None,
     ef_search: EfSearch = 64,
+    target_recall: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Instead of --ef-search, the share of the true nearest to be found. The first "
+            "hundred answers are exact: the effort is measured on them.",
+        ),
+    ] = None,
     exact: Exact = False,
+    plan: Plan = "auto",
+    radius: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="All records within this distance; every one is compared."),
+    ] = None,
+    mmr: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Records that differ: from 0, the nearest, to 1, the most diverse.",
+        ),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Of records with the same value there, the nearest."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +88,7 @@ def search(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Find the records whose vectors are nearest to each query's.
+    """Find the records whose vectors are nearest to each query's, or all within a radius.
 
     Without --output or --json the first queries' answers are shown.
     """
@@ -64,6 +96,22 @@ def search(
     from vicinal.datasets import open_vectors
 
     condition = read_filter(filter)
+    how: dict[str, Any] = {
+        "k": 10 if k is None else k,
+        "ef_search": ef_search,
+        "target_recall": target_recall,
+        "exact": exact,
+        "plan": plan,
+        "mmr": mmr,
+        "group_by": group_by,
+    }
+    if radius is not None:
+        if any(given is not None for given in (target_recall, mmr, group_by)):
+            raise InvalidInputError(
+                "--radius compares every vector and gives all within it; leave out "
+                "--target-recall, --mmr and --group-by"
+            )
+        how = {"r": radius, "limit": k}
     if output is not None:
         check_output(output, force)
     asked = open_vectors(queries, column, role="queries").array()
@@ -71,19 +119,17 @@ def search(
     seconds = 0.0
     with vicinal.open(database, mode="r") as db, bar("searching", len(asked)) as told:
         docs = db.collection(collection)
+        find = docs.search if radius is None else docs.search_radius
         for start in range(0, len(asked), BATCH):
             began = time.perf_counter()
-            found = docs.search(
-                asked[start : start + BATCH],
-                k,
-                filter=condition,
-                using=using,
-                ef_search=ef_search,
-                exact=exact,
-            )
+            found = find(asked[start : start + BATCH], filter=condition, using=using, **how)
             seconds += time.perf_counter() - began
             results += [
-                {"query": start + place, "hits": hits_as_json(hits)}
+                {
+                    "query": start + place,
+                    "hits": hits_as_json(hits),
+                    "recall_estimate": hits.recall_estimate and asdict(hits.recall_estimate),
+                }
                 for place, hits in enumerate(found)
             ]
             told(len(results))
@@ -96,7 +142,7 @@ def search(
         "database": str(database),
         "collection": collection,
         "queries": len(asked),
-        "k": k,
+        "k": how.get("k", k),
         "seconds": round(seconds, 6),
     }
     if json:
@@ -108,8 +154,17 @@ def search(
             show(rank, hit["id"], hit["score"], hit["payload"])
     print(
         f"{len(asked):,} queries: {seconds:.3g} s"
+        + ("" if target_recall is None else _expected(results))
         + ("" if output is None else f"; answers are in {output}")
     )
+
+
+def _expected(results: list[dict[str, Any]]) -> str:
+    """What to expect of answers with a target, which all have an estimate."""
+    said = [result["recall_estimate"] for result in results]
+    exact = sum(one["ef_search"] is None for one in said)
+    mean = sum(one["value"] for one in said) / max(1, len(said))
+    return f"; a recall of {mean:.3f} is expected ({exact:,} answers are exact)"
 
 
 TEXT_EXAMPLES = """\b
