@@ -4,9 +4,10 @@
 
 Prints the processor's seconds and the memory that drawing takes beyond the opened index, the size
 of the page, and, where playwright and Chromium are there (on Linux), the processor's seconds that
-the browser takes to open it, for a step of a way, a move of the map and a change of the layer.
-They are those of all its processes, WebGL by software included, and so hardly depend on what else
-the machine does; where a GPU draws, they are less.
+the browser takes to open it, for a step of a way, for each place that the mouse drags the map to,
+for drawing it anew when it was let go, and for a change of the layer. They are those of all its
+processes, WebGL by software included, and so hardly depend on what else the machine does; where a
+GPU draws, they are less.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ PATIENCE = 300_000  # milliseconds
 #: What is done on the page, some times each.
 ACTIONS = {
     "step": "(i) => document.getElementById('step').oninput({ target: { value: i } })",
-    "move": "(i) => Plotly.relayout('map', { 'xaxis.range': [-0.5, 0.5 + i / 100] })",
+    "redraw": "(i) => Plotly.relayout('map', { 'xaxis.range': [-0.5, 0.5 + i / 100] })",
     "layer": "(i) => document.querySelectorAll('#layers button')[1 + (i % 3)].click()",
 }
+#: Places that the mouse goes to while it holds the map.
+DRAGGED = 20
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 #: Until what was done has been seen, and what it put off was done.
 SETTLED = """() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 300))))"""
@@ -135,6 +139,15 @@ def looked_at(page: Path, rounds: int) -> dict[str, Any]:
                 opened.evaluate(f"(i) => {{ ({action})(i); }}", i + 1)
                 opened.evaluate(SETTLED)
             told[f"{name}_seconds"] = round((spent() - began) / rounds, 2)
+        box = opened.locator("#map").bounding_box()
+        opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        opened.mouse.down()
+        began = spent()
+        for i in range(DRAGGED):
+            opened.mouse.move(box["x"] + box["width"] / 2 + 5 * i, box["y"] + box["height"] / 2)
+            opened.evaluate(FRAME)
+        told["drag_seconds"] = round((spent() - began) / DRAGGED, 3)
+        opened.mouse.up()
         browser.close()
     return told
 

@@ -166,6 +166,70 @@ def test_zooming_in_brings_the_streets(browser: Any, tmp_path: Path) -> None:
     page.close()
 
 
+def test_what_the_mouse_holds_stays_under_it(browser: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    ix = vicinal.Index(4)
+    ix.add(rng.normal(size=(300, 4)).astype(np.float32))
+    path = tmp_path / "city.html"
+    ix.map(path, color=["ab"[i % 2] for i in range(300)], layout="pca")
+    page = opened_safely(browser, path)
+    page.wait_for_selector("body[data-ready=yes]")
+    box = page.locator("#map").bounding_box()
+    x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6
+
+    def under(x: float, y: float) -> np.ndarray:
+        told = page.evaluate(
+            """([x, y]) => {
+              const { xaxis, yaxis } = document.getElementById('map')._fullLayout;
+              return [xaxis.p2d(x), yaxis.p2d(y)];
+            }""",
+            [x - box["x"], y - box["y"]],
+        )
+        return np.array(told)
+
+    def drawn_anew(do: Any) -> None:
+        count = "Number(document.getElementById('map').dataset.drawn)"
+        before = page.evaluate(count)
+        do()
+        page.wait_for_function(f"{count} > {before}")
+
+    page.evaluate(
+        """() => {
+          const map = document.getElementById('map');
+          map.dataset.drawn = 0;
+          map.on('plotly_relayout', () => { map.dataset.drawn = Number(map.dataset.drawn) + 1; });
+        }"""
+    )
+    held = under(x, y)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for i in range(1, 6):
+        page.mouse.move(x + 20 * i, y - 10 * i)
+        # Moved with the mouse, and not drawn anew before it is let go.
+        moved = page.evaluate(
+            """() => ['#streets', '#map .gl-container', '#way'].map((layer) => {
+              const { e, f } = new DOMMatrix(document.querySelector(layer).style.transform);
+              return [e, f];
+            })"""
+        )
+        assert np.allclose(moved, [20 * i, -10 * i], atol=0.5)
+    assert page.evaluate("document.getElementById('map').dataset.drawn") == "0"
+    drawn_anew(page.mouse.up)
+    assert np.allclose(under(x + 100, y - 50), held, atol=0.005)
+    assert page.evaluate("document.getElementById('way').style.transform") == ""
+
+    held = under(x, y)
+    page.mouse.move(x, y)
+    drawn_anew(lambda: page.mouse.wheel(0, -300))
+    assert np.allclose(under(x, y), held, atol=0.005)
+
+    # A click on the legend is not taken for a grip.
+    page.locator("#map .legend .legendtoggle").first.click()
+    page.wait_for_function("document.getElementById('map').data[0].visible === 'legendonly'")
+    assert page.complaints == []
+    page.close()
+
+
 def opened_safely(browser: Any, path: Path) -> Any:
     """A page that must neither complain nor ask for anything."""
     page = browser.new_page(viewport=SMALL, offline=True)

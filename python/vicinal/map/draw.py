@@ -119,11 +119,9 @@ def draw(
     )
     heading = html.escape(checks.text("title", title))
     told = scene(index, words, wish)
-    room = files("vicinal.map")
-    parts = {name: (room / name).read_text(encoding="utf-8") for name in ("map.css", "map.js")}
-    page = Template((room / "page.html").read_text(encoding="utf-8")).substitute(
+    page = Template(_part("page.html")).substitute(
         title=heading,
-        style=parts["map.css"],
+        style=_part("map.css"),
         # No text of the data can end the script that it stands in. Half a pair of surrogates, which
         # no file can hold, becomes a question mark.
         data=json.dumps(told, ensure_ascii=False)
@@ -131,12 +129,16 @@ def draw(
         .encode("utf-8", "replace")
         .decode(),
         plotly=get_plotlyjs(),
-        script=parts["map.js"],
+        script=_part("move.js") + _part("map.js"),
     )
     drawn = CityMap(page, len(told["ids"]), told["count"], told["layout"])
     if path is not None:
         drawn.save(path)
     return drawn
+
+
+def _part(name: str) -> str:
+    return (files("vicinal.map") / name).read_text(encoding="utf-8")
 
 
 def _queries(index: Mapped, queries: ArrayLike | None) -> Any:

@@ -76,7 +76,7 @@
   const axis = { showgrid: false, zeroline: false, showticklabels: false, ticks: "" };
   const whole = [-1.08, 1.08];
   const layout = {
-    margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: "pan", hovermode: "closest", uirevision: "map",
+    margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: false, hovermode: "closest", uirevision: "map",
     paper_bgcolor: style("--land"), plot_bgcolor: style("--land"), font: { color: style("--ink") },
     xaxis: { ...axis, range: [...whole] }, yaxis: { ...axis, range: [...whole], scaleanchor: "x" },
     legend: { x: 0.01, y: 0.99, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant" },
@@ -86,11 +86,16 @@
   const fixed = () => ({ ...axis, range: [...whole], fixedrange: true }); // Plotly writes into what it is given
   const follows = () => ({ ...layout, showlegend: false, xaxis: fixed(), yaxis: fixed() });
 
-  /** Lays the plots on each other, wherever the city was moved to. */
-  function align() {
+  const ranges = () => {
     const { xaxis, yaxis } = node._fullLayout;
-    const ranges = () => ({ "xaxis.range": [...xaxis.range], "yaxis.range": [...yaxis.range] });
-    return Promise.all([ground, way].map((plot) => Plotly.relayout(plot, ranges())));
+    return { "xaxis.range": [...xaxis.range], "yaxis.range": [...yaxis.range] };
+  };
+
+  /** Shows what was at this box of pixels; see `moves`. */
+  function goTo([left, right, top, bottom]) {
+    const { xaxis, yaxis } = node._fullLayout;
+    const across = [left, right].map((pixel) => xaxis.p2r(pixel));
+    Plotly.relayout(node, { "xaxis.range": across, "yaxis.range": [bottom, top].map((pixel) => yaxis.p2r(pixel)) });
   }
 
   // ---- layers -------------------------------------------------------------------------------
@@ -114,7 +119,7 @@
   }
 
   function showLayer() {
-    if (!layers.length) return;
+    if (!layers.length) return void Plotly.relayout(ground, ranges());
     const [left, right, low, high] = view();
     layer = chosen === null ? byZoom([left, right, low, high]) : chosen;
     const inside = (i) => x[i] >= left && x[i] <= right && y[i] >= low && y[i] <= high;
@@ -130,7 +135,7 @@
     }
     const nodes = layer ? Array.from(levels.keys()).filter((i) => levels[i] >= layer) : [];
     const marked = pick(nodes);
-    Plotly.restyle(ground, { x: [xs, marked.x], y: [ys, marked.y] }, [0, 1]);
+    Plotly.update(ground, { x: [xs, marked.x], y: [ys, marked.y] }, ranges(), [0, 1]);
     const held = layers[layer].held < layers[layer].links
       ? ` (${number(layers[layer].held)} of the ${number(layers[layer].links)} links between them are in the page)` : "";
     $("drawn").textContent = `Layer ${layer}: ${number(drawn)} of ${number(inView.length)} links in view drawn${held}.` +
@@ -262,20 +267,21 @@
   $("facts").textContent = `${shown} of ${number(data.dim)} components, ${data.metric}; placed by ` +
     (data.layout === "umap" ? "UMAP of the nearest neighbours" : "PCA: what is near may lie apart");
   layerButtons();
-  const config = { responsive: true, displaylogo: false, scrollZoom: true, displayModeBar: false };
+  const config = { responsive: true, displaylogo: false, displayModeBar: false };
   const still = { ...config, staticPlot: true };
   Plotly.newPlot(node, points(), { ...layout, ...clear }, config)
     .then(() => Promise.all([
       Plotly.newPlot(ground, streets, follows(), still),
       Plotly.newPlot(way, told, { ...follows(), ...clear }, still),
     ]))
-    .then(align)
     .then(() => {
-      let soon = null;
-      node.on("plotly_hover", showLabel);
+      // Streets, points and way lie on each other, wherever the city was moved to.
+      const lie = () => { Plotly.relayout(way, ranges()); showLayer(); };
+      const drawn = () => [ground, node.querySelector(".gl-container"), way]; // but for the legend
+      const { moving } = moves(node, drawn, goTo);
+      node.on("plotly_hover", (told) => moving() || showLabel(told));
       node.on("plotly_unhover", () => { $("label").hidden = true; });
-      node.on("plotly_relayouting", align);
-      node.on("plotly_relayout", () => { align(); clearTimeout(soon); soon = setTimeout(showLayer, 80); });
+      node.on("plotly_relayout", lie);
       $("whole").onclick = () => Plotly.relayout(node, { "xaxis.range": whole, "yaxis.range": whole });
       if (data.queries.length) {
         $("steering").hidden = false;
@@ -289,7 +295,7 @@
       } else {
         $("told").textContent = "The index is empty.";
       }
-      showLayer();
+      lie();
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => location.reload());
       document.body.dataset.ready = "yes";
     });
