@@ -40,6 +40,8 @@ def results(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Re
         Seat(Contender("vicinal", {"M": 8, "dtype": "u8"}), OWN_PYTHON),
         Seat(Contender("vicinal", {"dtype": "i8"}), OWN_PYTHON),
         Seat(Contender("vicinal", {"isa": "scalar"}), OWN_PYTHON),
+        Seat(Contender("vicinal", {"layout": "fast", "store": "f16", "walks": 1}), OWN_PYTHON),
+        Seat(Contender("vicinal", {"walks": 5}), OWN_PYTHON),
         Seat(Contender("annoy"), OWN_PYTHON, missing="no wheel"),
     ]
     settings = Settings(rounds=2, seconds=0.002, build_threads=[1], threads=[1, 2])
@@ -52,7 +54,7 @@ def test_every_contender_has_a_row(results: Results) -> None:
     assert labels[:2] == ["vicinal", "vicinal_knn"]
     assert "vicinal M=8 dtype=u8" in labels
     for row in results.rows:
-        if row.label in ("annoy", "vicinal dtype=i8"):
+        if row.label in ("annoy", "vicinal dtype=i8", "vicinal walks=5"):
             assert row.error
             assert not row.steps
         else:
@@ -64,6 +66,7 @@ def test_reasons_of_failure_are_kept(results: Results) -> None:
     why = {row.label: row.error for row in results.rows if row.error}
     assert why["annoy"] == "no wheel"
     assert "not of dtype i8" in why["vicinal dtype=i8"]
+    assert "1 to 4 queries" in why["vicinal walks=5"]
 
 
 def test_curves_rise_and_every_round_timed_every_point(results: Results) -> None:

@@ -48,8 +48,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="SETTINGS",
-            help="Another row for Vicinal: M=32, dtype=u8:M=24 or isa=avx2. May be given "
-            "several times.",
+            help="Another row for Vicinal: M=32, layout=fast:store=f16, isa=avx2, or walks=1: "
+            "queries of a batch one after the other. May be given several times.",
         ),
     ] = None,
     generate_: Annotated[

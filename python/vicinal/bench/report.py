@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vicinal.bench.curves import Spread
     from vicinal.bench.results import Results, Row
 
-REFERENCE = "hnswlib"
+REFERENCES = ("hnswlib", "symqg")
 NONE = "-"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -50,22 +50,20 @@ def table(results: Results, rows: Sequence[Row]) -> list[str]:
     targets = sorted(settings.targets)
     middle = targets[len(targets) // 2]
     first, *others = settings.threads
-    reference = results.row(REFERENCE)
+    references = [row for row in map(results.row, REFERENCES) if row]
     head = ["", *(f"QPS at {target:g}" for target in targets)]
-    if reference:
-        head += [f"{TIMES} {reference.label} at {middle:g}"]
+    head += [f"{TIMES} {reference.label} at {middle:g}" for reference in references]
     head += [f"QPS at {middle:g}, {threads} threads" for threads in others]
     head += [
         f"build s, {threads} thread{'s' * (threads > 1)}" for threads in settings.build_threads
     ]
-    head += ["bytes a vector", "peak MB"]
+    head += ["bytes a vector", "counted", "peak MB"]
     lines = [_cells(head), _cells(["---", *["---:"] * (len(head) - 1)])]
     for row in sorted(rows, key=lambda row: -_rank(row, first, targets, middle)):
         cells = [f"**{row.label}**" if row.own else row.label]
         cells += [_speed(row.qps(first, target)) for target in targets]
-        if reference:
-            ratio = row.ratio(reference, first, middle)
-            cells.append(f"{ratio.median:.2f}" if ratio else NONE)
+        ratios = [row.ratio(reference, first, middle) for reference in references]
+        cells += [f"{ratio.median:.2f}" if ratio else NONE for ratio in ratios]
         cells += [_speed(row.qps(threads, middle)) for threads in others]
         cells += [
             _seconds(row.build_seconds(threads, settings.clock))
@@ -87,7 +85,8 @@ def legend(results: Results, rows: Sequence[Row]) -> list[str]:
     )
     memory = (
         "- Bytes a vector: memory that the process holds after the build and did not before, raw "
-        "vectors included where the library keeps them; peak MB: the most held while building."
+        "vectors included where the library keeps them; counted: those that the library itself "
+        "says its index has; peak MB: the most held while building."
     )
     lines = [speed, memory]
     for row in rows:
@@ -124,8 +123,9 @@ def _seconds(spread: Spread | None) -> str:
 def _memory(row: Row, n: int) -> list[str]:
     last = row.builds[-1]
     each = NONE if last.resident is None else f"{last.resident / n:,.0f}"
+    counted = NONE if last.counted is None else f"{last.counted / n:,.0f}"
     peak = NONE if last.peak is None else f"{last.peak / 1e6:,.0f}"
-    return [each, peak]
+    return [each, counted, peak]
 
 
 def _line(text: str, limit: int = 160) -> str:

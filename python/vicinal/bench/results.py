@@ -71,13 +71,17 @@ class Settings:
 
 @dataclass
 class Build:
-    """One build: its threads, seconds, and bytes resident after it and at its peak."""
+    """One build: its threads, seconds, bytes resident after it and at its peak.
+
+    `counted` are the bytes that the library itself says its index has, where it does.
+    """
 
     threads: int
     seconds: float
     cpu_seconds: float
     resident: int | None
     peak: int | None
+    counted: int | None = None
 
 
 @dataclass

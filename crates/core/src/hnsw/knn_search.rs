@@ -1,5 +1,7 @@
 //! Algorithm 5, K-NN-SEARCH.
 
+use std::sync::OnceLock;
+
 use super::gate::{Gate, Patience, Stop, WIDEN};
 use super::graph::{EntryPoint, Graph};
 use super::observe::Observer;
@@ -54,6 +56,16 @@ pub struct Query<'a, A> {
 /// Queries whose walks take turns: while the row that one wants comes from memory, the others hop. More of them push
 /// each other's rows out of the caches again.
 pub const INTERLEAVED: usize = 4;
+
+/// How many queries of a batch take turns: [`INTERLEAVED`], or as few as `VICINAL_WALKS` says. So what the turns are worth
+/// can be measured, and the engine be compared with those that answer one query after the other.
+pub fn interleaved() -> usize {
+    static WALKS: OnceLock<usize> = OnceLock::new();
+    *WALKS.get_or_init(|| {
+        let wanted = std::env::var("VICINAL_WALKS").ok().and_then(|walks| walks.parse().ok());
+        wanted.unwrap_or(INTERLEAVED).clamp(1, INTERLEAVED)
+    })
+}
 
 /// The `k` nearest of each query among slots below `slots`: greedy descent, SEARCH-LAYER with `ef` on layer
 /// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers and

@@ -43,7 +43,7 @@ pub use edit::Editor;
 pub use gate::Patience;
 pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;
-pub use knn_search::{Found, INTERLEAVED, Lane, Query, knn_search};
+pub use knn_search::{Found, INTERLEAVED, Lane, Query, interleaved, knn_search};
 pub use levels::{LevelLaw, MAX_LEVEL};
 pub use mend::{mend, sweep};
 pub use observe::{End, Observer, Trace};

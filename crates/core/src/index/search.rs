@@ -99,7 +99,7 @@ impl Index {
         let mut hits = hits::room(queries.rows, asked.options.k, asked.options.counters)?;
         let outputs = hits::outputs(&mut hits)?;
         // Few queries are spread over the threads; many are interleaved on each.
-        let together = queries.rows.div_ceil(run.threads_for(queries.rows)).clamp(1, INTERLEAVED);
+        let together = queries.rows.div_ceil(run.threads_for(queries.rows)).clamp(1, hnsw::interleaved());
         let state = || self.take_lanes();
         run.for_each(queries.rows.div_ceil(together), QUERY_GRAIN / together, state, |pooled, group| {
             let first = group * together;

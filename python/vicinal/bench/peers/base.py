@@ -116,7 +116,7 @@ class Adapter:
         """Return what the library counts while searching, per query; most count nothing."""
         return {}
 
-    def size(self, n: int) -> int | None:
+    def size(self) -> int | None:
         """Return the index's own account of its bytes, where it keeps one."""
         return None
 

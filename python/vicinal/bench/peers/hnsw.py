@@ -25,6 +25,9 @@ class Hnswlib(Adapter):
         self.index.init_index(max_elements=len(X), **self.options)
         self.index.add_items(X, num_threads=threads)
 
+    def size(self) -> int | None:
+        return int(self.index.index_file_size())
+
     def set_query_effort(self, effort: int) -> None:
         self.index.set_ef(effort)
 

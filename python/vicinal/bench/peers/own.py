@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Vicinal(Adapter):
-    """The graph of ``vicinal.Index``; settings are the keywords of its constructor, and ``isa``.
+# Settings that are told to the process, not to the index.
+_ENV = {"isa", "walks"}
 
-    Left to itself, the index compares few vectors one by one; that is what `VicinalExact` measures.
+
+class Vicinal(Adapter):
+    """The graph of ``vicinal.Index``; settings are the keywords of its constructor and two more.
+
+    ``isa`` forces an instruction set, ``walks`` says how many queries of a batch take turns: with
+    1 they are answered one after the other, as by libraries that loop over them. Left to itself,
+    the index compares few vectors one by one; that is what `VicinalExact` measures.
     """
 
     family = module = distribution = "vicinal"
@@ -23,10 +29,14 @@ class Vicinal(Adapter):
 
     @classmethod
     def environment(cls, settings: dict[str, Any]) -> dict[str, str]:
-        return {"VICINAL_ISA": settings["isa"]} if "isa" in settings else {}
+        return {f"VICINAL_{name.upper()}": str(settings[name]) for name in _ENV & settings.keys()}
 
-    def __init__(self, metric: str, dim: int, isa: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, metric: str, dim: int, isa: str | None = None, walks: int = 4, **settings: Any
+    ) -> None:
         super().__init__(metric, dim, **settings)
+        if walks not in range(1, 5):
+            raise ValueError(f"walks={walks}: 1 to 4 queries take turns")
         if isa not in (None, self.lib.isa()):
             raise ValueError(f"this process uses {self.lib.isa()}, not {isa}")
 
@@ -59,6 +69,9 @@ class Vicinal(Adapter):
 
     def counters(self, Q: Vectors, k: int) -> dict[str, float]:
         return means(self._walk(Q, k, threads=0, counters=True).counters)
+
+    def size(self) -> int | None:
+        return int(sum(self.index.stats().bytes.values()))
 
     def _walk(self, Q: Vectors, k: int, **how: Any) -> Any:
         return self.index.search(Q, k=k, ef_search=self.effort, plan="graph", **how)
@@ -98,6 +111,9 @@ class VicinalKnn(Vicinal):
 
     def search_one(self, q: Vectors, k: int) -> Ids:
         return Adapter.search_one(self, q, k)
+
+    def size(self) -> int | None:
+        return None
 
     def counters(self, Q: Vectors, k: int) -> dict[str, float]:
         return {}

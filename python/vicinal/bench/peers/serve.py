@@ -97,7 +97,8 @@ class Worker:
         _trim()
         after = resident_bytes()
         resident = None if before is None or after is None else after - before
-        return {**elapsed, "before": before, "resident": resident}
+        counted = self.adapter.size()
+        return {**elapsed, "before": before, "resident": resident, "counted": counted}
 
     def answers(self, effort: int, k: int, threads: int, path: str, count: bool) -> dict[str, Any]:
         """Answer all queries, write the ids to `path`, tell what was counted."""
