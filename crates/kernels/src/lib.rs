@@ -12,6 +12,7 @@
 //! | [`tile`] | many queries against many rows, as products of small matrices |
 //! | [`levels`] | vectors as bytes, 256 levels from the least component to the greatest |
 //! | [`edges`] | 32 edges of a graph at once, from one bit a component |
+//! | [`abreast`] | 16 short codes side by side, compared with limits of their own |
 //! | `vectorized` | plain loops, compiled for each instruction set |
 //! | `detect` | which instruction sets this machine has, and `VICINAL_ISA` |
 //!
@@ -24,6 +25,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("kernels read components as little-endian machines store them");
 
+pub mod abreast;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

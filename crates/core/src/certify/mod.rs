@@ -36,7 +36,15 @@
 //! # Stages
 //!
 //! The codes lie in several arenas: the first coordinates of all rows in one, twice as many in the next, and so on.
-//! The first is streamed from end to end; of the others only the lines of rows that are still in question are read.
+//! The first is streamed from end to end, and has sixteen rows abreast, which costs half of what rows one by one cost;
+//! of the others only the lines of rows that are still in question are read, so there rows lie one after another.
+//!
+//! # Unsafe code
+//!
+//! Codes lie in arenas, as vectors do, for the same reason: a table grows while it is read. What a reader may ask for is
+//! what the arenas' contracts say: a slot that was coded, which nobody writes before all readers of that time are gone.
+//! [`Table::write`] and [`screen`] pass that on to the index, which knows readers and writers. Rows of 32 bytes are too
+//! short for a lock or a check each: all of a proof takes 4 ns a row.
 
 mod frame;
 mod probe;

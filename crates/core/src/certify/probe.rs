@@ -1,20 +1,24 @@
 //! A query, held against codes.
 
+use vicinal_kernels::abreast::{Bar, Limit, Query};
+
 use super::table::{Coded, Table};
 use super::{down, up};
 use crate::types::Metric;
 
 /// More than sums of squares of codes lose in f32, with what comparing them loses.
-pub(super) const SLACK: f64 = 4e-6;
+const SLACK: f64 = 4e-6;
 /// Far more than f64 rounds off in a handful of operations.
 const HAIR: f64 = 1e-9;
 /// What a cosine distance in f64 may be off by.
 const COSINE_ERROR: f64 = 2e-11;
 /// What an inner product in f64 may be off by, relative to the squares of the norms.
-const PRODUCT_ERROR: f64 = 1e-11;
+pub(super) const PRODUCT_ERROR: f64 = 1e-11;
 
 /// What is known of a query, and what it is looking for.
 pub struct Probe {
+    /// The first coordinates, and all.
+    pub(super) first: Query,
     pub(super) codes: Vec<i8>,
     /// How far the coordinates up to the end of each stage may be from the code.
     errors: Vec<f64>,
@@ -29,37 +33,15 @@ pub struct Probe {
     bar: f64,
 }
 
-/// What a row's sum is held against at one stage.
-#[derive(Clone, Copy)]
-pub(super) enum Limit {
-    /// Excluded is what is above the square of this and the row's error, both in steps of codes.
-    Distance { reach: f32, per_step: f32 },
-    /// As [`Limit::Distance`]; but how far the bar reaches depends on the row's norm.
-    Product { bar: f64, stretch: f64, error: f64, per_step: f64 },
-}
-
-impl Limit {
-    /// Above which sum of squares a row is excluded, by its error and squared norm.
-    #[inline(always)]
-    pub fn of(self, error: f32, row_square: f32) -> f32 {
-        let reach = match self {
-            Limit::Distance { reach, per_step } => reach + error * per_step,
-            Limit::Product { bar, stretch, error: of_query, per_step } => {
-                let bar = (bar + f64::from(row_square) * (1.0 + PRODUCT_ERROR)).max(0.0).sqrt();
-                up((bar * stretch + of_query + f64::from(error)) * per_step)
-            }
-        };
-        reach * reach * (1.0 + SLACK as f32)
-    }
-}
-
 impl Probe {
     /// A query as its dtype has it. It looks for everything yet.
     pub fn new(table: &Table, query: &[u8]) -> Self {
         let Coded { codes, errors, square, factor } = table.code_query(query);
         let square = square * factor * factor * (1.0 + PRODUCT_ERROR);
         let (metric, stretch) = (table.space().metric, table.frame.stretch());
-        Probe { codes, errors, metric, step: table.step, stretch, factor, square, bar: f64::INFINITY }
+        let shape = table.first.shape;
+        let first = Query::new(shape, &codes[..shape.width()]);
+        Probe { first, codes, errors, metric, step: table.step, stretch, factor, square, bar: f64::INFINITY }
     }
 
     /// What is of interest from now on: rows that someone who measures would find at `distance / (1 + epsilon)` or
@@ -74,25 +56,28 @@ impl Probe {
         f64::from(least) <= self.bar
     }
 
-    /// What the sums of a stage, and of those before it, are held against.
+    /// What the sums of a stage, and of those before it, are held against, in steps of codes. What is above it is
+    /// excluded.
     pub(super) fn limit(&self, stage: usize) -> Limit {
         let (bar, error, stretch) = (self.bar, self.errors[stage], self.stretch * (1.0 + HAIR));
+        // Half the slack, since reaches are squared.
+        let per_step = (1.0 + HAIR + SLACK / 2.0) / self.step;
         let key = match self.metric {
             Metric::SqEuclidean => bar.max(0.0).sqrt(),
             Metric::Cosine => (2.0 * bar.max(0.0) + COSINE_ERROR).sqrt(),
             Metric::Ip => {
                 let bar = 2.0 * self.factor * bar;
-                let bar = bar + PRODUCT_ERROR * bar.abs() + self.square * (1.0 + PRODUCT_ERROR);
-                return Limit::Product { bar, stretch, error, per_step: (1.0 + HAIR) / self.step };
+                let bar = up(bar + PRODUCT_ERROR * bar.abs() + self.square * (1.0 + PRODUCT_ERROR));
+                let bar = Bar::Terms { bar, scale: up(stretch * per_step), reach: up(error * per_step) };
+                return Limit { bar, per_error: up(per_step) };
             }
             _ => bar,
         };
-        let per_step = (1.0 + HAIR) / self.step;
-        Limit::Distance { reach: up((key * stretch + error) * per_step), per_step: up(per_step) }
+        Limit { bar: Bar::Reach(up((key * stretch + error) * per_step)), per_error: up(per_step) }
     }
 
     /// A distance that a row has at least, by the sum of squares over all coordinates.
-    pub(super) fn least(&self, sum: f32, error: f32, row_square: f32) -> f32 {
+    pub(super) fn least(&self, sum: f32, error: f32, term: f32) -> f32 {
         let off = self.errors[self.errors.len() - 1] + f64::from(error);
         let key = ((f64::from(sum) * (1.0 - SLACK)).sqrt() * self.step - off) / self.stretch * (1.0 - HAIR);
         let key = key.max(0.0);
@@ -100,7 +85,7 @@ impl Probe {
             Metric::SqEuclidean => key * key * (1.0 - HAIR),
             Metric::Cosine => (0.5 * key * key * (1.0 - HAIR) - COSINE_ERROR).max(0.0),
             Metric::Ip => {
-                let squares = (self.square + f64::from(row_square)) * (1.0 + 2.0 * PRODUCT_ERROR);
+                let squares = (self.square + f64::from(term)) * (1.0 + 2.0 * PRODUCT_ERROR);
                 (key * key * (1.0 - HAIR) - squares) / (2.0 * self.factor)
             }
             _ => key,

@@ -1,6 +1,9 @@
 //! A short code of every row.
 
+use vicinal_kernels::abreast::{self, Shape};
+
 use super::frame::{Basis, Frame, LANES, square};
+use super::probe::PRODUCT_ERROR;
 use super::up;
 use crate::arena::Arena;
 use crate::error::Result;
@@ -9,11 +12,11 @@ use crate::types::{Dtype, Metric};
 
 /// Codes go from `-LARGEST` to `LARGEST`.
 const LARGEST: f64 = 127.0;
-/// Coordinates of the first stage are a multiple of this: a register of bytes.
-const STEP: usize = 32;
+/// Coordinates of the first stage are a multiple of this, unless those are all.
+const STEP: usize = 4;
 /// What share of the squared distances the first stage should see, on average. More makes it longer, less leaves more
 /// rows to the stages after it (docs/experiments.md).
-const FIRST_SHARE: f64 = 0.7;
+const FIRST_SHARE: f64 = 0.75;
 /// One in so many coordinates of a sample may be beyond the range of codes, so that a few far rows don't make the
 /// codes of all others rough.
 const BEYOND: usize = 10_000;
@@ -21,7 +24,27 @@ const BEYOND: usize = 10_000;
 /// Rows that are coded together.
 pub const TOGETHER: usize = 4;
 
-/// The codes of some coordinates of all rows.
+/// The first coordinates of all rows, in blocks of sixteen rows abreast, each with its error: how far the coordinates
+/// may be from what the code stands for. That is of the norm of the difference over all coordinates, which is no less
+/// than that over some. And of inner products with its term: at least the squared norm, and what f64 loses of it.
+pub(super) struct First {
+    pub shape: Shape,
+    pub blocks: Arena,
+}
+
+impl First {
+    fn new(shape: Shape) -> Self {
+        First { shape, blocks: Arena::new(shape.bytes()) }
+    }
+
+    /// The block that a slot is in, and its lane.
+    pub fn place(&self, slot: u32) -> (*mut u8, usize) {
+        const ROWS: u32 = abreast::LANES as u32;
+        (self.blocks.row(slot / ROWS), (slot % ROWS) as usize)
+    }
+}
+
+/// The codes of some further coordinates of all rows.
 pub(super) struct Stage {
     /// The first coordinate, and the one after the last.
     pub from: usize,
@@ -36,12 +59,8 @@ pub struct Table {
     pub(super) frame: Frame,
     /// What a code's unit stands for.
     pub(super) step: f64,
+    pub(super) first: First,
     pub(super) stages: Vec<Stage>,
-    /// An f32 a row: how far the coordinates may be from what the code stands for. Of the norm of the difference over
-    /// all coordinates, which is no less than that over some.
-    pub(super) errors: Arena,
-    /// An f32 a row, of inner products: at least the squared norm.
-    pub(super) squares: Option<Arena>,
     /// About the norm of rows.
     pub(super) length: f64,
     /// Rows that it was made for.
@@ -93,14 +112,12 @@ impl Table {
         // As an f32, so that multiples of it are exact in f64. Of rows that don't differ any step will do.
         let step = f64::from(((largest / LARGEST) as f32).clamp(1e-30, 1e30));
         let step = if largest > 0.0 { step } else { 1.0 };
-        let stages = ends(&energies, all).into_iter().scan(0, |from, to| {
-            let stage = Stage { from: *from, to, codes: Arena::new(to - *from) };
-            *from = to;
-            Some(stage)
-        });
+        let ends = ends(&energies, all);
+        let first = First::new(Shape::new(ends[0], space.metric == Metric::Ip));
+        let stages =
+            ends.windows(2).map(|ends| Stage { from: ends[0], to: ends[1], codes: Arena::new(ends[1] - ends[0]) });
         let stages = stages.collect();
-        let squares = (space.metric == Metric::Ip).then(|| Arena::new(4));
-        Ok(Table { space, frame, step, stages, errors: Arena::new(4), squares, length, made_for })
+        Ok(Table { space, frame, step, first, stages, length, made_for })
     }
 
     /// Rows that it was made for.
@@ -110,23 +127,21 @@ impl Table {
 
     /// Makes room for slots below `rows`.
     pub fn reserve(&self, rows: usize) -> Result<()> {
-        self.arenas().try_for_each(|arena| arena.reserve(rows))
+        self.first.blocks.reserve(rows.div_ceil(abreast::LANES))?;
+        self.stages.iter().try_for_each(|stage| stage.codes.reserve(rows))
     }
 
     /// Bytes of memory, with room for rows.
     pub fn bytes(&self, rows: u64) -> u64 {
-        let row: usize = self.arenas().map(Arena::row_bytes).sum();
-        self.frame.bytes() as u64 + row as u64 * rows
-    }
-
-    fn arenas(&self) -> impl Iterator<Item = &Arena> {
-        self.stages.iter().map(|stage| &stage.codes).chain([&self.errors]).chain(&self.squares)
+        let row: usize = self.stages.iter().map(|stage| stage.codes.row_bytes()).sum();
+        let blocks = rows.div_ceil(abreast::LANES as u64) * self.first.shape.bytes() as u64;
+        self.frame.bytes() as u64 + row as u64 * rows + blocks
     }
 
     /// Codes rows of the stored dtype, up to [`TOGETHER`].
     ///
     /// # Safety
-    /// The slots were reserved, and nobody else uses their rows meanwhile.
+    /// The slots were reserved; nobody else writes, and nobody asks for these slots meanwhile.
     pub unsafe fn write(&self, slots: &[u32], rows: &[Plane<'_>], scratch: &mut Scratch<TOGETHER>) {
         let (mut off, mut squares) = ([0.0; TOGETHER], [0.0; TOGETHER]);
         scratch.values.resize(self.space.dim, 0.0);
@@ -139,14 +154,15 @@ impl Table {
         self.frame.project(&scratch.entered, &mut scratch.coordinates);
         for (i, &slot) in slots.iter().enumerate() {
             let residual = self.code(i, scratch);
+            let (error, term) = (up(bounded(residual) + off[i]), up(bounded(squares[i]) * (1.0 + PRODUCT_ERROR)));
+            let (first, further) = scratch.codes.split_at(self.first.shape.width());
+            let (block, lane) = self.first.place(slot);
             // SAFETY: the caller's promise.
             unsafe {
+                self.first.shape.write(block, lane, first, error, term);
                 for stage in &self.stages {
-                    stage.codes.write(slot, bytemuck::cast_slice(&scratch.codes[stage.from..stage.to]));
-                }
-                self.errors.write(slot, &up(bounded(residual) + off[i]).to_ne_bytes());
-                if let Some(arena) = &self.squares {
-                    arena.write(slot, &up(bounded(squares[i])).to_ne_bytes());
+                    let codes = &further[stage.from - first.len()..stage.to - first.len()];
+                    stage.codes.write(slot, bytemuck::cast_slice(codes));
                 }
             }
         }
@@ -193,7 +209,8 @@ impl Table {
             let pairs = scratch.coordinates_of(0).zip(&scratch.codes[..to]);
             pairs.map(|(x, &code)| (x - f64::from(code) * self.step).powi(2)).sum::<f64>().sqrt()
         };
-        let errors = self.stages.iter().map(|stage| bounded(distance(stage.to)) + off).collect();
+        let ends = std::iter::once(self.first.shape.width()).chain(self.stages.iter().map(|stage| stage.to));
+        let errors = ends.map(|to| bounded(distance(to)) + off).collect();
         Coded { errors, codes: scratch.codes, square, factor }
     }
 

@@ -176,6 +176,7 @@ fn codes_exclude_what_is_far() {
     let space = Space { dim, metric: Metric::L2, dtype: Dtype::F32 };
     let case = Case { space, centre: vec![0.0; dim], axes, rows, sample: 500, queries };
     let table = table(&case);
+    assert_eq!(table.first.shape.width(), 16);
     assert_eq!(table.stages.iter().map(|stage| stage.to).collect::<Vec<_>>(), [32, 64, 128]);
     let mut measure = Measure::new(space, &case.queries[0]);
     let mut measured: Vec<f32> = case.rows.iter().map(|row| measure.distance(Plane::Whole(row))).collect();

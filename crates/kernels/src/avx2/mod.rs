@@ -1,5 +1,6 @@
 //! AVX2, FMA and F16C: registers of 32 bytes.
 
+mod abreast;
 mod bit;
 mod byte;
 mod edges;
@@ -7,6 +8,7 @@ mod float;
 
 use core::arch::x86_64::*;
 
+use crate::abreast::pass_function;
 use crate::edges::edge_functions;
 use crate::generic::bytes::{Byte, Level};
 use crate::generic::{GROUP, entries, partial16};
@@ -18,6 +20,7 @@ type Bytes<F, L> = Byte<Avx2, F, L>;
 
 entries!(Avx2, Bytes, Level<Avx2>, [#[target_feature(enable = "avx2,fma,f16c")]]);
 edge_functions!(Avx2, [#[target_feature(enable = "avx2,fma,f16c")]]);
+pass_function!(Avx2, 2, [#[target_feature(enable = "avx2,fma,f16c")]]);
 
 /// The `n < 16` bytes at `at`, then zeros.
 ///

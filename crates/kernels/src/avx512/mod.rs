@@ -1,5 +1,6 @@
 //! AVX-512 with VNNI and VPOPCNTDQ: registers of 64 bytes, masked loads for tails.
 
+mod abreast;
 mod bit;
 mod byte;
 mod edges;
@@ -8,6 +9,7 @@ mod level;
 
 use core::arch::x86_64::*;
 
+use crate::abreast::pass_function;
 use crate::edges::edge_functions;
 use crate::generic::{GROUP, entries};
 use byte::Vnni;
@@ -21,6 +23,10 @@ entries!(Avx512, Vnni, Digits, [
     #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
 ]);
 edge_functions!(Avx512, [
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
+    #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
+]);
+pass_function!(Avx512, 4, [
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512cd")]
     #[target_feature(enable = "avx512vbmi,avx512vnni,avx512vpopcntdq,avx2,fma,f16c")]
 ]);

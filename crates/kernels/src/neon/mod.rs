@@ -10,11 +10,13 @@
 //!     cargo test -p vicinal-kernels --target aarch64-unknown-linux-musl --lib --test batch --test bounds
 //! ```
 
+mod abreast;
 mod bit;
 mod byte;
 mod edges;
 mod float;
 
+use crate::abreast::pass_function;
 use crate::edges::edge_functions;
 use crate::generic::bytes::{Byte, Level};
 use crate::generic::entries;
@@ -26,3 +28,4 @@ type Bytes<F, L> = Byte<Neon, F, L>;
 
 entries!(Neon, Bytes, Level<Neon>, [#[target_feature(enable = "neon")]]);
 edge_functions!(Neon, [#[target_feature(enable = "neon")]]);
+pass_function!(Neon, 1, [#[target_feature(enable = "neon")]]);

@@ -1,10 +1,12 @@
 //! Plain Rust over small arrays, which the compiler turns into whatever the target always has.
 
+mod abreast;
 mod bit;
 mod byte;
 mod edges;
 mod float;
 
+use crate::abreast::pass_function;
 use crate::edges::edge_functions;
 use crate::generic::bytes::{Byte, Level};
 use crate::generic::entries;
@@ -16,3 +18,4 @@ type Bytes<F, L> = Byte<Scalar, F, L>;
 
 entries!(Scalar, Bytes, Level<Scalar>, []);
 edge_functions!(Scalar, []);
+pass_function!(Scalar, 1, []);
