@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vicinal.plots import Axis, Panel, Plot, Series
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,6 +37,7 @@ K, M, EF_CONSTRUCTION = 10, 16, 200
 BATCH = 0.02
 #: Vectors that are searched for themselves, and the list that this gets.
 SOUGHT, LONG = 2_000, 1_000
+COLOURS = {"usearch": "#2563eb", "hnswlib": "#64748b", "compact": "#f59e0b", "fast": "#c2410c"}
 
 
 class Vicinal:
@@ -246,38 +249,27 @@ def share(found: Ids, Q: Rows, X: Rows, ids: Ids, kth: Rows) -> float:
     return float(((places >= 0) & (far <= kth[:, None] * (1 + 1e-5))).mean())
 
 
-def plot(results: list[dict[str, Any]], output: Path) -> None:
+def plot(results: list[dict[str, Any]]) -> Plot:
     """Draw recall and lost vectors against turnover."""
-    result = results[0] | {"rows": [row for result in results for row in result["rows"]]}
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (quality, losses) = plt.subplots(1, 2, figsize=(11, 4.2))
-    colours = {"usearch": "#2563eb", "hnswlib": "#64748b", "compact": "#f59e0b", "fast": "#c2410c"}
-    for name, colour in colours.items():
-        rows = [row for row in result["rows"] if row["peer"] == name]
+    turns = Axis("times that the data was turned over")
+    quality = Axis(f"recall@{K} at ef {results[0]['ef']}")
+    losses = Axis("% of those there")
+    recalls, lost = [], []
+    for name, colour in COLOURS.items():
+        rows = [row for result in results for row in result["rows"] if row["peer"] == name]
         if not rows:
             continue
-        turns = [row["turn"] for row in rows]
-        label = NAMES.get(name, name)
-        quality.plot(turns, [row["recall"] for row in rows], "o-", color=colour, label=label)
+        label, x = NAMES.get(name, name), [row["turn"] for row in rows]
+        recalls.append(Series(label, x, [row["recall"] for row in rows], colour))
         if "fresh_recall" in rows[0]:
             fresh = [row["fresh_recall"] for row in rows]
-            quality.plot(turns, fresh, ":", color=colour, label=f"{label}, built afresh")
-        lost = [100 * row["lost"] for row in rows]
-        losses.plot(turns, lost, "o-", color=colour, label=label, clip_on=False)
-    quality.set(title=result["title"], ylabel=f"recall@{K} at ef {result['ef']}")
-    losses.set(title="vectors that a search for themselves misses", ylabel="% of those there")
-    losses.set_ylim(bottom=0)
-    for axes in (quality, losses):
-        axes.set_xlabel("times that the data was turned over")
-        axes.grid(alpha=0.3)
-    quality.legend(fontsize=8, ncols=2, loc="center", bbox_to_anchor=(0.56, 0.73))
-    losses.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(output, dpi=110)
+            recalls.append(Series(f"{label}, built afresh", x, fresh, colour, dash=1))
+        lost.append(Series(label, x, [100 * row["lost"] for row in rows], colour))
+    panels = [
+        Panel(results[0]["title"], turns, quality, recalls, names="ends"),
+        Panel("vectors that a search for themselves misses", turns, losses, lost),
+    ]
+    return Plot("Turning the data over", panels)
 
 
 def main() -> None:
@@ -293,7 +285,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     if given.plot:
-        plot([json.loads(file.read_text()) for file in given.files], given.output)
+        plot([json.loads(file.read_text()) for file in given.files]).save(given.output)
         return
     base, queries = (np.load(file, mmap_mode="r") for file in given.files)
     pool = np.ascontiguousarray(base, np.float32)

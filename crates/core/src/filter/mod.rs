@@ -6,11 +6,13 @@
 
 mod admit;
 mod id_set;
+mod patience;
 mod plan;
 mod slots;
 
 pub use admit::{Admission, Admitted, Everyone, TwoHop};
 pub use id_set::{IdSet, State};
+pub use patience::Patience;
 pub use plan::{Costs, Task, beyond, reach};
 pub use slots::SlotSet;
 

@@ -4,6 +4,7 @@
 //! (`cargo run --release -p vicinal-core --example filter`; figures in docs/experiments.md). They are constants so that
 //! a choice never depends on the machine, and only their ratios matter.
 
+use super::patience::Patience;
 use crate::flat::STREAM;
 use crate::types::{Layout, Params, Plan};
 use crate::vectors::Form;
@@ -13,14 +14,16 @@ use crate::vectors::Form;
 pub struct Costs {
     /// Of comparing all that may be answered.
     pub scan: f32,
-    /// Of a walk.
+    /// Of a walk, where matches are spread evenly.
     pub walk: f32,
+    /// Of a walk that all it comes to matches.
+    near: f32,
     /// Of a walk from match to match.
     pub two_hop: f32,
     /// Of one hop of a walk.
     hop: f32,
     /// Hops that a walk makes, relative to the most nodes that it would come to ([`reach`]).
-    pub hops_of_reach: f32,
+    hops_of_reach: f32,
 }
 
 /// What is to be reckoned with.
@@ -44,6 +47,8 @@ pub struct Task {
 
 /// Of any search, before the first row is looked at.
 const SETUP: f32 = 5000.0;
+/// How many times what a walk would cost if all matches were near, a scan has to cost for a walk to be tried.
+const WORTH: f32 = 2.5;
 /// Hops from match to match, relative to the length of the list.
 const JUMPS: f32 = 1.6;
 /// Of looking through the links of a node that does not match.
@@ -70,7 +75,7 @@ impl Costs {
             Layout::Compact => (400.0 + links * (4.0 + 0.7 * (10.0 + measure)), 0.4),
         };
         let share = matching as f32 / slots.max(1) as f32;
-        let hops = hops_of_reach * reach(filtered, share, k, ef).min(slots as f32);
+        let hops = |share| hops_of_reach * reach(filtered, share, k, ef).min(slots as f32);
         // Rows are looked through until there are as many matches as a row has links; many were looked through before,
         // and many matches are known.
         let looked = (1.0 - share) * (0.9 / share).min(0.55 * links);
@@ -78,7 +83,8 @@ impl Costs {
         let jump = 300.0 + 2.0 * links + looked * LOOK + met * (30.0 + measure);
         Costs {
             scan: SETUP + row * matching as f32,
-            walk: SETUP + hop * hops,
+            walk: SETUP + hop * hops(share),
+            near: SETUP + hop * hops(1.0),
             two_hop: SETUP + jump * JUMPS * ef as f32,
             hop,
             hops_of_reach,
@@ -86,9 +92,10 @@ impl Costs {
     }
 
     /// The cheaper way of those that have the recall whatever matches: a walk from match to match may not come to those
-    /// that are nearest if all are far (docs/experiments.md), and is left to who knows better.
+    /// that are nearest if all are far (docs/experiments.md), and is left to who knows better. Where a scan costs much
+    /// more than a walk would if the matches were near the query, that is tried: a walk soon knows, and gives up.
     pub fn cheapest(&self) -> Plan {
-        if self.scan <= self.walk { Plan::Scan } else { Plan::Graph }
+        if self.scan <= self.walk && self.scan <= WORTH * self.near { Plan::Scan } else { Plan::Graph }
     }
 
     /// What a way costs.
@@ -100,9 +107,9 @@ impl Costs {
         }
     }
 
-    /// Hops of a walk that cost as much as a scan.
-    pub fn hops_of_a_scan(&self) -> f32 {
-        self.scan / self.hop
+    /// How long a walk may take before a scan is the better way, if `share` may be answered.
+    pub fn patience(&self, share: f32) -> Patience {
+        Patience { share, hops: self.scan / self.hop, hops_of_reach: self.hops_of_reach }
     }
 }
 

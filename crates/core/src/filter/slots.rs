@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use roaring::RoaringBitmap;
 
+use crate::flat::Copies;
+
 /// Slots, compressed; spread out on demand.
 #[derive(Debug, Default)]
 pub struct SlotSet {
@@ -13,7 +15,7 @@ pub struct SlotSet {
     list: OnceLock<Vec<u32>>,
     /// Whether a search asked for the set, and copies of the rows for those that come after.
     asked: AtomicBool,
-    rows: OnceLock<Box<[u8]>>,
+    rows: OnceLock<Copies>,
 }
 
 /// Bytes of rows that are copied, at most: of more of them, to be one after the other saves little.
@@ -35,12 +37,9 @@ impl SlotSet {
         self.asked.swap(true, Ordering::Relaxed) && self.len() * row_bytes <= GATHERED
     }
 
-    /// Copies of the rows of all slots in order: scattered ones cost twice what rows do that lie one after the other.
-    /// `row` is where one is, the same whenever it is asked.
-    pub fn gathered<'a>(&self, row: impl Fn(u32) -> &'a [u8]) -> &[u8] {
-        let list = self.list();
-        let rows = || list.iter().map(|&slot| row(slot)).collect::<Vec<_>>().concat().into();
-        self.rows.get_or_init(rows)
+    /// Copies of the rows of all slots in order, which `copy` makes the first time.
+    pub fn gathered(&self, copy: impl FnOnce(&[u32]) -> Copies) -> &Copies {
+        self.rows.get_or_init(|| copy(self.list()))
     }
 
     /// One bit a slot: a walk asks for any slot, at random.

@@ -61,9 +61,10 @@ impl<'a> Measure<'a> {
             // Not `-dot`, which would make the 0 of orthogonal vectors a -0.
             Metric::Ip => (0.0 - self.dot(bytes)) as f32,
             Metric::Cosine => {
-                let norms = (self.squared_norm * self.squared_row(bytes)).sqrt();
+                let [dot, squared_row] = self.dot_and_square(bytes);
+                let norms = (self.squared_norm * squared_row).sqrt();
                 // Rounding can leave the cosine a hair above 1; a distance below 0 would surprise.
-                (1.0 - self.dot(bytes) / norms).max(0.0) as f32
+                (1.0 - dot / norms).max(0.0) as f32
             }
             Metric::Hamming => {
                 let differing = count(self.bytes, bytes, |q, x| q ^ x);
@@ -95,12 +96,14 @@ impl<'a> Measure<'a> {
         }
     }
 
+    /// The product with the row, and the squared norm of that.
     #[inline(always)]
-    fn squared_row(&self, bytes: &[u8]) -> f64 {
+    fn dot_and_square(&self, bytes: &[u8]) -> [f64; 2] {
         match self.space.dtype {
-            Dtype::U8 => sum_u8(bytes, bytes, |x, _| x * x),
-            Dtype::I8 => sum_i8(bytes, bytes, |x, _| x * x),
-            _ => sum_f32(&self.row, &self.row, |x, _| x * x),
+            Dtype::U8 => [self.dot(bytes), sum_u8(bytes, bytes, |x, _| x * x)],
+            Dtype::I8 => [self.dot(bytes), sum_i8(bytes, bytes, |x, _| x * x)],
+            // Each addition waits for the one before it in its lane: two sums at once take the time of one.
+            _ => sums_f32(&self.query, &self.row, |q, x| [q * x, x * x]),
         }
     }
 }
@@ -150,21 +153,33 @@ pub fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
 
 #[inline(always)]
 fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut lanes = [0.0; LANES];
+    let [sum] = sums_f32(q, x, |q, x| [term(q, x)]);
+    sum
+}
+
+#[inline(always)]
+fn sums_f32<const N: usize>(q: &[f32], x: &[f32], terms: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
+    let mut lanes = [[0.0; LANES]; N];
     let (q8, q_rest) = q.as_chunks::<LANES>();
     let (x8, x_rest) = x.as_chunks::<LANES>();
     for (q, x) in q8.iter().zip(x8) {
         for lane in 0..LANES {
-            lanes[lane] += term(f64::from(q[lane]), f64::from(x[lane]));
+            let terms = terms(f64::from(q[lane]), f64::from(x[lane]));
+            for (lanes, term) in lanes.iter_mut().zip(terms) {
+                lanes[lane] += term;
+            }
         }
     }
-    for ((lane, &q), &x) in lanes.iter_mut().zip(q_rest).zip(x_rest) {
-        *lane += term(f64::from(q), f64::from(x));
+    for (lane, (&q, &x)) in q_rest.iter().zip(x_rest).enumerate() {
+        let terms = terms(f64::from(q), f64::from(x));
+        lanes.iter_mut().zip(terms).for_each(|(lanes, term)| lanes[lane] += term);
     }
-    // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
-    let lanes = std::hint::black_box(lanes);
-    let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
+    lanes.map(|lanes| {
+        // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
+        let lanes = std::hint::black_box(lanes);
+        let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
+        (four[0] + four[2]) + (four[1] + four[3])
+    })
 }
 
 /// 255^2 * 65536, the largest sum, fits in 32 bits without a sign.

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod candidates;
+mod copies;
 mod frame;
 mod measure;
 mod nearest;
@@ -14,6 +15,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use copies::Copies;
 pub use measure::{Measure, floats};
 pub use nearest::Nearest;
 pub use scan::{STREAM, source};
@@ -82,9 +84,8 @@ impl<'a> Block<'a> {
 pub struct Subset<'a> {
     /// Ascending; all are there.
     pub slots: &'a [u32],
-    /// Copies of their rows, one after the other, if somebody made them: whole rows, levels or the hi plane, as
-    /// [`Plane::streamed`] has them.
-    pub rows: Option<&'a [u8]>,
+    /// Copies of their rows, if somebody made them.
+    pub rows: Option<&'a Copies>,
 }
 
 impl<'a> Plane<'a> {

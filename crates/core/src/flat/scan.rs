@@ -7,6 +7,7 @@ use vicinal_kernels::tile::{Frame, Greatest, Limits, Queries, Rows, Source, Tile
 
 use super::bounds::{Asked, Bounds, Sample};
 use super::candidates::Candidates;
+use super::copies::{Copies, Reading, Streamed};
 use super::frame::Centre;
 use super::measure::Measure;
 use super::nearest::Nearest;
@@ -65,7 +66,7 @@ enum Part<'a> {
     /// `count` rows of a block from `row` on.
     Run { block: &'a Block<'a>, row: usize, count: usize },
     /// The rows of these slots, and copies of them if there are any.
-    Scattered(&'a [u32], Option<&'a [u8]>),
+    Scattered(&'a [u32], Option<Streamed<'a>>),
 }
 
 impl Part<'_> {
@@ -228,11 +229,8 @@ impl<'a> Scan<'a> {
             while row < to {
                 not_cancelled()?;
                 let count = count(row, to);
-                let bytes = |rows: &'a [u8]| {
-                    let row_bytes = rows.len() / slots.len();
-                    &rows[row * row_bytes..(row + count) * row_bytes]
-                };
-                work(Part::Scattered(&slots[row..row + count], rows.map(bytes)));
+                let part = |copies: &'a Copies| copies.part(row..row + count, self.space);
+                work(Part::Scattered(&slots[row..row + count], rows.map(part)));
                 row += count;
             }
             return Ok(());
@@ -279,14 +277,20 @@ impl<'a> Scan<'a> {
     ) -> Result<()> {
         let row_bytes = self.space.dtype.row_bytes(self.space.dim);
         let at_once = (STREAM_BYTES / row_bytes).max(1);
-        let like = self.blocks.iter().find(|block| block.rows > 0).expect("there are rows").row(0, self.space);
+        let copied = self.subset.and_then(|subset| subset.rows).map(|copies| copies.reading);
+        let reading = copied.unwrap_or_else(|| {
+            let block = self.blocks.iter().find(|block| block.rows > 0).expect("there are rows");
+            Reading::of(self.space, block.plane)
+        });
         let queries = (first..first + n).map(|i| self.queries.row(i));
-        let mut stream = Stream::new(self.unit.isa(), self.space, queries, like);
+        let mut stream = Stream::new(self.unit.isa(), self.space, queries, reading, self.k);
         let count = |row: usize, end: usize| (end - row).min(at_once);
         self.each_part(from, to, count, run, |part| {
             let offer = |query: usize, row: usize, keys: (f32, f32)| offer(query, part.slot(row), keys);
             match part {
-                Part::Run { block, row, count } => stream.run(block.rows_streamed(row..row + count), offer),
+                Part::Run { block, row, count } => {
+                    stream.run(Streamed { bytes: block.rows_streamed(row..row + count), norms: None }, offer);
+                }
                 Part::Scattered(_, Some(rows)) => stream.run(rows, offer),
                 Part::Scattered(slots, None) => {
                     stream.run_scattered(slots.iter().map(|&slot| self.row(slot).streamed()), offer);

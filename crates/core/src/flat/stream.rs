@@ -1,15 +1,16 @@
 //! One query, or a few, against rows that lie one after the other.
 //!
 //! Coding a row costs more than comparing it with one query. So the rows are streamed through the kernels that the
-//! graph uses; of f32 in two planes only the hi plane is read, half of the bytes. What rounding may have done to
-//! a distance is bounded, and rows that may be among the nearest are measured later, as in [`super::scan`]. Keys are
-//! the distances that the user sees.
+//! graph uses; of f32 in two planes only the hi plane is read, half of the bytes, and of rows that were copied halves
+//! ([`super::copies`]). What rounding may have done to a distance is bounded, and rows that may be among the nearest are
+//! measured later, as in [`super::scan`]. Keys are the distances that the user sees.
 //!
 //! # Bounds
 //!
 //! Write `x` for a row, `h` for what is read of it, `q` for the query. Each component of the hi plane is the nearest
 //! bf16: off by at most half a unit in its 8th bit, and not below the power of two that begins its binade, so by at
-//! most 2^-8 of itself. Hence `|x - h| <= R |h|` with `R = 2^-8`, or 0 where rows are read whole.
+//! most 2^-8 of itself. Hence `|x - h| <= R |h|` with `R = 2^-8`, or 0 where rows are read whole, or what was measured
+//! when halves were made of them ([`Reading`]).
 //!
 //! The kernels sum `|q - h|²`, `<q, h>` and `|h|²` with relative errors of at most `e`: of themselves, or of
 //! `|q| |h|` for the product (`e` is [`Stream::rounding`]; products of tiny numbers lose [`TINY`] at most). Then
@@ -30,6 +31,7 @@
 
 use vicinal_kernels::{BatchFn, Code, Form, Isa, Loops, batch_for, levels, vectorized};
 
+use super::copies::{Reading, Streamed, normed};
 use super::frame::square;
 use super::measure::floats;
 use super::{Plane, Space};
@@ -62,6 +64,7 @@ pub(super) struct Stream {
     residual: f64,
     row_bytes: usize,
     len: usize,
+    k: usize,
     rows: usize,
     /// Room for as many rows that are decoded before they are looked at.
     decoded: Vec<f32>,
@@ -98,15 +101,19 @@ impl Limit {
 }
 
 impl Stream {
-    /// `queries` are of the query dtype; `like` is one of the rows to come.
-    pub fn new<'a>(isa: Isa, space: Space, queries: impl Iterator<Item = &'a [u8]>, like: Plane<'_>) -> Self {
+    /// `queries` are of the query dtype; `reading` is what is read of the rows to come, of which the nearest `k` are
+    /// wanted.
+    pub fn new<'a>(
+        isa: Isa,
+        space: Space,
+        queries: impl Iterator<Item = &'a [u8]>,
+        reading: Reading,
+        k: usize,
+    ) -> Self {
         let Space { dim, metric, dtype } = space;
-        let hi = matches!(like, Plane::Split { .. });
-        let coded = matches!(like, Plane::Levels(_));
-        let code = if hi { Code::Bf16 } else { dtype.code() };
+        let coded = reading.code == Code::Levels;
+        let code = if coded { Code::F32 } else { reading.code };
         let kernel = |form| batch_for(isa, form, code).expect("the unit's instruction set is there");
-        // Products of integers are exact: only those of floats have bounds that depend on the norm.
-        let normed = metric == Metric::Cosine || (metric == Metric::Ip && dtype.is_float());
         let form = if metric == Metric::Cosine { Form::Dot } else { metric.form() };
         let ask = |query: &[u8]| {
             let mut norm = 0.0;
@@ -119,11 +126,7 @@ impl Stream {
         };
         // See `vicinal_kernels`: sums of floats; sums of integers are rounded once.
         let sums = if dtype.is_float() { dim as f64 / 4.0 + 16.0 } else { 0.0 };
-        let row_bytes = match like {
-            Plane::Split { .. } => 2 * dim,
-            Plane::Levels(_) => levels::row_bytes(dim),
-            Plane::Whole(_) => dtype.row_bytes(dim),
-        };
+        let row_bytes = reading.row_bytes(space);
         let asked: Vec<Asked> = queries.map(ask).collect();
         // One query looks at a row but once.
         let looked_at = if coded { 4 * dim } else { row_bytes };
@@ -131,23 +134,26 @@ impl Stream {
         Stream {
             space,
             kernel: kernel(form),
-            norms: normed.then(|| kernel(Form::SqL2)),
+            norms: normed(space).then(|| kernel(Form::SqL2)),
             zero: vec![0; asked.first().map_or(0, |asked| asked.query.len())],
             asked,
             rounding: (sums + 2.0) * f64::from(f32::EPSILON / 2.0),
-            residual: if hi { 1.0 / 256.0 } else { 0.0 },
+            residual: reading.residual,
             row_bytes,
             len: dtype.kernel_len(dim),
+            k,
             rows,
             decoded: vec![0.0; if coded { rows * dim } else { 0 }],
         }
     }
 
-    /// Calls `offer` with a query, the number of a row and its keys, for each of these rows, as [`Plane::streamed`] has
-    /// them, that is not surely above the query's bar; `offer` returns the bar.
-    pub fn run(&mut self, bytes: &[u8], mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32) {
-        for (part, chunk) in bytes.chunks(self.rows * self.row_bytes).enumerate() {
-            self.look(chunk.chunks_exact(self.row_bytes), part * self.rows, &mut offer);
+    /// Calls `offer` with a query, the number of a row and its keys, for each of these rows that is not surely above
+    /// the query's bar; `offer` returns the bar.
+    pub fn run(&mut self, rows: Streamed<'_>, mut offer: impl FnMut(usize, usize, (f32, f32)) -> f32) {
+        for (part, chunk) in rows.bytes.chunks(self.rows * self.row_bytes).enumerate() {
+            let first = part * self.rows;
+            let norms = rows.norms.map(|norms| &norms[first..]);
+            self.look(chunk.chunks_exact(self.row_bytes), norms, first, &mut offer);
         }
     }
 
@@ -159,14 +165,15 @@ impl Stream {
     ) {
         let rows: Vec<&[u8]> = rows.collect();
         for (part, chunk) in rows.chunks(self.rows).enumerate() {
-            self.look(chunk.iter().copied(), part * self.rows, &mut offer);
+            self.look(chunk.iter().copied(), None, part * self.rows, &mut offer);
         }
     }
 
-    /// Compares up to [`ROWS`] rows with each query.
+    /// Compares up to [`ROWS`] rows with each query; of `known` the first are theirs.
     fn look<'r>(
         &mut self,
         of_rows: impl Iterator<Item = &'r [u8]>,
+        known: Option<&[f32]>,
         first: usize,
         offer: &mut impl FnMut(usize, usize, (f32, f32)) -> f32,
     ) {
@@ -187,7 +194,9 @@ impl Stream {
             // SAFETY: the query and each of the `n <= ROWS` rows hold `len` components.
             unsafe { kernel(query.as_ptr(), rows.as_ptr(), n, self.len, out.as_mut_ptr()) }
         };
-        if let Some(kernel) = self.norms {
+        if let Some(known) = known {
+            norms[..n].copy_from_slice(&known[..n]);
+        } else if let Some(kernel) = self.norms {
             compare(kernel, &self.zero, &mut norms);
             norms.iter_mut().for_each(|norm| *norm = norm.sqrt());
         }
@@ -202,7 +211,18 @@ impl Stream {
             if !(0..n).fold(false, |any, i| any | passes(limit, i)) {
                 continue;
             }
+            let (mut near, mut count) = ([0; ROWS], 0);
             for i in 0..n {
+                // Written always, kept if it passes.
+                near[count] = i;
+                count += usize::from(passes(limit, i));
+            }
+            let near = &mut near[..count];
+            if count > 2 * self.k {
+                // With the nearest first the bar sinks at once, and most of the others don't pass any more.
+                near.select_nth_unstable_by(self.k, |&i, &j| raws[j].total_cmp(&raws[i]));
+            }
+            for &i in &*near {
                 if passes(limit, i) {
                     let (least, greatest) = self.keys(asked.norm, raws[i].into(), norms[i].into());
                     let bar = offer(query, first + i, (down(least), up(greatest).next_up()));

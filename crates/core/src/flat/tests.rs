@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 use proptest::prelude::*;
 
+use super::copies::{Reading, Streamed};
 use super::stream::Stream;
 use super::*;
 use crate::vectors::split_f32;
@@ -111,19 +112,13 @@ impl Case {
         let of_some = knn(matrix, queries, dim, metric, dtype, self.k, &Run::new(threads)).unwrap();
         let all_slots = blocks.iter().flat_map(|b| b.first_slot..b.first_slot + b.rows as u32).collect::<Vec<_>>();
         let slots: Vec<u32> = some.iter().map(|&i| all_slots[i]).collect();
-        for &unit in units() {
+        let plane = if hi.is_empty() { Plane::Whole(&rows) } else { Plane::Split { hi: &hi, lo: &lo } };
+        let whole = Block { first_slot: 0, rows: self.rows.len(), plane };
+        let copies = self.copies(&whole, some.iter().copied());
+        for (&unit, copied) in units().iter().flat_map(|unit| [(unit, None), (unit, Some(&copies))]) {
             let run = Run::new(threads);
-            let among = search_on(
-                unit,
-                &blocks,
-                Some(Subset { slots: &slots, rows: None }),
-                self.space,
-                queries,
-                self.k,
-                false,
-                &run,
-            )
-            .unwrap();
+            let subset = Some(Subset { slots: &slots, rows: copied });
+            let among = search_on(unit, &blocks, subset, self.space, queries, self.k, false, &run).unwrap();
             let place = |&slot: &i64| slots.iter().position(|&s| i64::from(s) == slot).map_or(-1, |i| i as i64);
             let ids: Vec<i64> = among.ids.iter().map(place).collect();
             assert_eq!((&ids, &among.distances), (&of_some.ids, &of_some.distances), "{unit:?}, of a subset");
@@ -218,6 +213,15 @@ impl Case {
         let coded = Block { plane: Plane::Levels(&levels), ..whole };
         let blocks =
             if hi.is_empty() { vec![(whole, &rows)] } else { vec![(whole, &rows), (split, &rows), (coded, &decoded)] };
+        let given = blocks.iter().map(|&(of, rows)| {
+            (Reading::of(self.space, of.plane), Streamed { bytes: of.plane.streamed(), norms: None }, rows.as_slice())
+        });
+        let copies: Vec<Copies> = blocks.iter().map(|(of, _)| self.copies(of, 0..self.rows.len())).collect();
+        let copied = copies
+            .iter()
+            .zip(&blocks)
+            .map(|(of, (_, rows))| (of.reading, of.part(0..self.rows.len(), self.space), rows.as_slice()));
+        let read: Vec<(Reading, Streamed<'_>, &[u8])> = given.chain(copied).collect();
         let queries: Vec<&[u8]> = queries.chunks(query_bytes).take(STREAM).collect();
         if self.rows.is_empty() || queries.is_empty() {
             return;
@@ -226,31 +230,36 @@ impl Case {
             let mut measure = Measure::new(self.space, query);
             rows.chunks(row_bytes).map(|row| measure.distance(Plane::Whole(row))).collect()
         };
-        let cases = vicinal_kernels::available().iter().flat_map(|isa| blocks.iter().map(move |b| (isa, b)));
-        for (&isa, (block, rows)) in cases {
+        let cases = vicinal_kernels::available().iter().flat_map(|isa| read.iter().map(move |read| (isa, read)));
+        for (&isa, &(reading, as_read, rows)) in cases {
             let measured: Vec<Vec<f32>> = queries.iter().map(|&query| measured(query, rows)).collect();
-            let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, self.space));
+            let mut stream = Stream::new(isa, self.space, queries.iter().copied(), reading, self.k);
             let mut seen = 0;
-            stream.run(block.plane.streamed(), |query, row, (least, greatest)| {
+            stream.run(as_read, |query, row, (least, greatest)| {
                 let distance = measured[query][row];
-                let told = (self.space, isa, query, row);
+                let told = (self.space, reading, isa, query, row);
                 assert!(least <= distance && distance <= greatest, "{distance} in {least}..={greatest}: {told:?}");
                 seen += 1;
                 f32::INFINITY
             });
             assert_eq!(seen, self.rows.len() * queries.len());
             // Each row's distance is the bar once.
-            for at in 0..block.rows {
-                let mut stream = Stream::new(isa, self.space, queries.iter().copied(), block.row(0, self.space));
+            for at in 0..self.rows.len() {
+                let mut stream = Stream::new(isa, self.space, queries.iter().copied(), reading, self.k);
                 let mut missed: Vec<Vec<bool>> =
                     measured.iter().map(|of| of.iter().map(|&distance| distance <= of[at]).collect()).collect();
-                stream.run(block.plane.streamed(), |query, row, _| {
+                stream.run(as_read, |query, row, _| {
                     missed[query][row] = false;
                     measured[query][at]
                 });
-                assert!(!missed.concat().contains(&true), "row {at} as the bar: {:?} {isa:?}", self.space);
+                assert!(!missed.concat().contains(&true), "row {at} as the bar: {:?} {reading:?} {isa:?}", self.space);
             }
         }
+    }
+
+    /// Copies of rows of a block that is all there is.
+    fn copies(&self, block: &Block<'_>, rows: impl Iterator<Item = usize> + Clone) -> Copies {
+        Copies::of(self.space, rows.map(|i| block.row(i, self.space)))
     }
 
     /// What sums in f64 may be off by.

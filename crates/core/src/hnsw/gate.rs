@@ -4,7 +4,7 @@
 use super::graph::Graph;
 use super::pool::{Candidate, Pool};
 use super::row::NONE;
-use crate::filter::{Admission, beyond, reach};
+use crate::filter::{Admission, Patience, beyond, reach};
 
 /// How many times `ef` candidates a query may keep that the early stop leaves running. Without that rule (under ip)
 /// half as many again are kept, so that the same `ef` stands for about the same recall.
@@ -38,36 +38,11 @@ pub struct Gate<A> {
     patience: Patience,
 }
 
-/// What a walk that takes only some along is reckoned against.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// The share that may be answered.
-    pub share: f32,
-    /// Hops that cost as much as a scan.
-    pub hops: f32,
-    /// Hops that a walk makes, relative to what [`reach`] says.
-    pub hops_of_reach: f32,
-}
-
-/// How much longer than a scan a walk may take, when it has, and when it is expected to.
-const LONGER: f32 = 1.5;
-const EXPECTED_LONGER: f32 = 2.0;
-/// What is expected of the share that passes counts for as many nodes as this.
-const BELIEF: f32 = 10.0;
-
-impl Patience {
-    /// Hops after which a walk gives up in any case.
-    pub fn most(self) -> usize {
-        (LONGER * self.hops) as usize
-    }
-}
-
 impl<A: Admission> Gate<A> {
     /// A gate for a search of `k` neighbours with a list of `ef` candidates; without `stop`, the list has to be full.
     pub fn new(admit: A, k: usize, ef: usize, stop: Option<Stop>) -> Self {
         let factor = stop.map_or(0.0, |stop| (ef as f64 / k as f64).powf(stop.exponent) as f32);
-        let patience = Patience { share: 1.0, hops: f32::INFINITY, hops_of_reach: 1.0 };
-        Gate { admit, k, ef, stop, factor, patience, came: 0, passed: 0 }
+        Gate { admit, k, ef, stop, factor, patience: Patience::ENDLESS, came: 0, passed: 0 }
     }
 
     /// The same gate, for a walk that may be given up.
@@ -121,16 +96,10 @@ impl<A: Admission> Gate<A> {
         }
     }
 
-    /// Whether a scan is expected to be cheaper by now: fewer match where the walk is than do altogether.
+    /// Whether a scan is expected to be cheaper by now.
     #[inline(always)]
     pub fn gives_up(&self) -> bool {
-        let Patience { share, hops, hops_of_reach } = self.patience;
-        if self.admit.is_open() || hops == f32::INFINITY {
-            return false;
-        }
-        let (came, passed) = (self.came as f32, self.passed as f32);
-        let share = (passed + BELIEF * share) / (came + BELIEF);
-        hops_of_reach * reach(true, share, self.k, self.ef) - came > EXPECTED_LONGER * hops
+        !self.admit.is_open() && self.patience.is_over(self.came, self.passed, self.k, self.ef)
     }
 
     #[inline(always)]

@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 
-use super::gate::{Gate, Patience, Stop, WIDEN};
+use super::gate::{Gate, Stop, WIDEN};
 use super::graph::{EntryPoint, Graph};
 use super::observe::Observer;
 use super::pool::Candidate;
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
-use crate::filter::Admission;
+use crate::filter::{Admission, Patience};
 use crate::flat::Measure;
 use crate::live::Live;
 use crate::types::Counters;

@@ -40,7 +40,6 @@ mod verify;
 pub use adopt::most_protected;
 pub use bulk::Bulk;
 pub use edit::Editor;
-pub use gate::Patience;
 pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;
 pub use knn_search::{Found, INTERLEAVED, Lane, Query, interleaved, knn_search};

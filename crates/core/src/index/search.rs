@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 
 use super::Index;
 use crate::error::Result;
-use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, SlotSet, State, Task, TwoHop};
+use crate::filter::{Admission, Admitted, Costs, Everyone, Filter, Patience, SlotSet, State, Task, TwoHop};
 use crate::flat;
 use crate::hits::{self, Output};
-use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Patience, Query};
+use crate::hnsw::{self, Found, INTERLEAVED, Lane, Observer, Query};
 use crate::run::Run;
 use crate::types::{Hits, Matrix, Metric, Params, Plan, PlanChoice, SearchOptions};
 use crate::vectors::{Form, check_queries};
@@ -169,9 +169,8 @@ impl Index {
         let k = options.k.min(slots.max(1));
         let matching = || allowed.map_or(self.len(), SlotSet::len);
         let before = matching();
-        let hops = if forced { f32::INFINITY } else { costs.hops_of_a_scan() };
         let share = before as f32 / self.len().max(1) as f32;
-        let patience = Patience { share, hops, hops_of_reach: costs.hops_of_reach };
+        let patience = if forced { Patience::ENDLESS } else { costs.patience(share) };
         let query =
             |i: usize| Query { bytes: queries[i.min(queries.len() - 1)], k, ef, admit, live: &self.live, patience };
         let group: [Query<'_, A>; INTERLEAVED] = std::array::from_fn(query);
@@ -250,10 +249,11 @@ impl Index {
         let runs = self.live.runs(self.end());
         let slots = allowed.map(|(set, _)| within(set.list(), &runs));
         // SAFETY: live slots were written and rows are immutable; none is written anew while a reader may know it.
-        let row = |slot| unsafe { self.vectors.plane(slot) }.streamed();
+        let row = |&slot: &u32| unsafe { self.vectors.plane(slot) };
+        let copy = |slots: &[u32]| flat::Copies::of(self.vectors.space(), slots.iter().map(row));
         let subset = allowed.zip(slots.as_ref()).map(|((set, gathered), slots)| {
             let all = gathered && matches!(slots, Cow::Borrowed(_));
-            flat::Subset { slots, rows: all.then(|| set.gathered(row)) }
+            flat::Subset { slots, rows: all.then(|| set.gathered(copy)) }
         });
         // SAFETY: as above.
         look(&unsafe { self.vectors.blocks(runs) }, subset)
