@@ -100,9 +100,11 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// How many links to select; the upper layers are not filled up, as in insertion.
+    /// How many links to select; the upper layers are not filled up, as in insertion. Rows of layer 0 have room for those
+    /// that are barely occluded, and a hop over codes costs the same whether they are there or not.
     fn wanted(&self, most: usize, fill: usize) -> Wanted {
-        Wanted { most, fill: if self.number == 0 { fill } else { 0 } }
+        let bottom = self.number == 0;
+        Wanted { most, fill: if bottom { fill } else { 0 }, barely: bottom }
     }
 
     /// Shares of the whole build, in percent.

@@ -12,6 +12,9 @@ const WIDEST: f32 = 16.0;
 const SAMPLE: usize = 4;
 /// Selected neighbours that a candidate is compared with at once.
 const AT_ONCE: usize = 8;
+/// A candidate is barely occluded if its squared distance from the nearest of those selected is at least this share of
+/// that from the node.
+const BARELY: f32 = 0.95;
 
 /// Codes of some nodes, around their mean.
 pub struct Local {
@@ -28,6 +31,8 @@ pub struct Wanted {
     pub most: usize,
     /// Up to here the nearest of the others fill in.
     pub fill: usize,
+    /// Whether what is left of `most` goes to those that are barely occluded, before any fill in.
+    pub barely: bool,
 }
 
 impl Local {
@@ -75,8 +80,8 @@ impl Local {
         sorted
     }
 
-    /// SELECT-NEIGHBORS as [`super::super::select_neighbors`] has it, of candidates nearest first. Those to keep are
-    /// selected whatever occludes them.
+    /// SELECT-NEIGHBORS as [`super::super::select_neighbors`] has it, of candidates nearest first; then, with the slack
+    /// of DiskANN's pruning, of those that are barely occluded. Those to keep are selected whatever occludes them.
     pub fn select(
         &self,
         node: u32,
@@ -97,27 +102,43 @@ impl Local {
             if full && kept == 0 {
                 break;
             }
-            if must || !full && !self.is_occluded(row, own, &selected_rows) {
+            let barely = if wanted.barely { BARELY * own } else { own };
+            let nearest = if must || full { 0.0 } else { self.nearest(row, barely, &selected_rows) };
+            if must || !full && nearest >= own {
                 selected.push(candidate);
                 selected_rows.push(row);
                 kept -= usize::from(must);
             } else {
-                others.push(candidate);
+                others.push((candidate, row, barely, nearest));
             }
         }
+        others.retain(|&(candidate, row, barely, nearest)| {
+            let open = nearest >= barely && selected.len() < wanted.most;
+            let selects = open && self.nearest(row, barely, &selected_rows) >= barely;
+            if selects {
+                selected.push(candidate);
+                selected_rows.push(row);
+            }
+            !selects
+        });
         let missing = wanted.fill.saturating_sub(selected.len());
-        selected.extend(others.into_iter().take(missing));
+        selected.extend(others.into_iter().take(missing).map(|(candidate, ..)| candidate));
         selected
     }
 
-    /// Whether a candidate is nearer to one of those selected than to the node, which is `own` away.
-    fn is_occluded(&self, row: *const u8, own: f32, selected: &[*const u8]) -> bool {
-        selected.chunks(AT_ONCE).any(|rows| {
+    /// How near a candidate is to the nearest of those selected; of no meaning below `least`.
+    fn nearest(&self, row: *const u8, least: f32, selected: &[*const u8]) -> f32 {
+        let mut nearest = f32::INFINITY;
+        for rows in selected.chunks(AT_ONCE) {
             let mut scores = [0.0; AT_ONCE];
             let scores = &mut scores[..rows.len()];
             self.score(row, rows, scores);
-            scores.iter().any(|&score| score < own)
-        })
+            nearest = scores.iter().fold(nearest, |nearest, &score| nearest.min(score));
+            if nearest < least {
+                break;
+            }
+        }
+        nearest
     }
 
     fn row(&self, slot: u32) -> *const u8 {
