@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -102,6 +103,37 @@ def test_it_is_told_in_three_ways(rng: np.random.Generator) -> None:
     drawn = console.export_text()
     assert f"found {way.result.counts}" in drawn
     assert "layer 0" in drawn
+
+
+def test_a_guarantee_is_told_with_what_the_walk_missed(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(6_000, 16)).astype(np.float32)
+    ix = vicinal.Index(16, M=3, ef_construction=5)
+    ix.add(rows, threads=1)
+    missing = 0
+    for query in rng.normal(size=(5, 16)).astype(np.float32):
+        asked = ix.search(query, 4, ef_search=4, guarantee="exact")
+        way = ix.explain(query, 4, ef_search=4, guarantee="exact")
+        assert way.proven is not None
+        assert asdict(way.proven.certificate) == asdict(asked.certificate)
+        assert way.proven.ids.tolist() == ix.search(query, 4, exact=True).ids.tolist()
+        told = str(way)
+        assert "certified: these are the true neighbours" in told
+        assert f"{asked.certificate.measured:,} vectors measured, 6,000 bounded" in told
+        missed = {*way.proven.ids.tolist()} - {*way.result.ids.tolist()}
+        missing += len(missed)
+        assert told.count("not found by the walk") == len(missed)
+        assert all(f"not found by the walk: {number} at " in told for number in missed)
+        proven = json.loads(json.dumps(way.to_dict(), allow_nan=False))["proven"]
+        assert (proven["ids"], proven["epsilon"]) == (way.proven.ids.tolist(), 0.0)
+    assert missing > 0
+    poor = ix.explain(query, 4, ef_search=4, guarantee="exact", budget=0)
+    assert "not certified within the budget" in str(poor)
+    assert json.dumps(poor.to_dict(), allow_nan=False)
+    near = ix.explain(query, 4, ef_search=4, guarantee=0.5)
+    assert f"no distance is more than {1 + near.proven.epsilon:.6g} times" in str(near)
+    assert ix.explain(query, 4).to_dict()["proven"] is None
+    with pytest.raises(vicinal.InvalidInputError, match="give guarantee"):
+        ix.explain(query, 4, budget=3)
 
 
 def test_a_scan_has_no_way_and_says_so(rng: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Files that say what the vectors of an index are, for its map."""
+"""Files that say what the vectors of an index are."""
 
 from __future__ import annotations
 
@@ -8,25 +8,35 @@ from vicinal.cli.db.sources import open_records
 from vicinal.errors import CorruptionError, FileMissingError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from vicinal import Index
 
 #: What the values of a .npy file are called as a field.
 LABEL = "label"
 
 
-def read_labels(path: Path, id_field: str | None, color: str | None) -> dict[str, Any]:
+def read_labels(
+    path: Path | None, id_field: str | None = None, color: str | None = None
+) -> dict[str, Any]:
     """Labels, payloads and color, as `Index.map` takes them.
 
     Parameters
     ----------
-    path : Path
+    path : Path, optional
         A .npy file of one value for each vector, or a file of records, as `vicinal db load` reads.
     id_field : str, optional
         The field that has the id of the vector; without, rows are in the order of the index.
     color : str, optional
         A field.
     """
+    if path is None:
+        if color is not None or id_field is not None:
+            raise InvalidInputError(
+                "--color and --id-field are about fields of --labels; give a file"
+            )
+        return {}
     if path.suffix == ".npy":
         return _of_values(path, id_field, color)
     rows = [row for piece in open_records(path).pieces() for row in _rows(piece)]
@@ -43,6 +53,28 @@ def read_labels(path: Path, id_field: str | None, color: str | None) -> dict[str
             raise InvalidInputError(f"{path}: row {place:,} repeats the id {number}; keep one")
         by_id[number] = row
     return {"payloads": by_id, "color": color}
+
+
+def labels_of(index: Index, known: dict[str, Any], ids: Iterable[int]) -> dict[int, str]:
+    """What is known of some vectors, those that there are.
+
+    Parameters
+    ----------
+    known : dict
+        What `read_labels` read.
+    """
+    import numpy as np
+
+    from vicinal.map.given import Given
+    from vicinal.map.place import Places
+
+    given = Given(known.get("labels"), known.get("payloads"), None)
+    every = index.ids()
+    given.check(every)
+    places = Places(every).of(np.array(sorted(set(ids)), np.int64))
+    places = places[places >= 0]
+    texts = given.of(every, places).texts or []
+    return {int(every[place]): text for place, text in zip(places, texts, strict=True) if text}
 
 
 def _of_values(path: Path, id_field: str | None, color: str | None) -> dict[str, Any]:

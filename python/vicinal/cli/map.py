@@ -1,16 +1,32 @@
 """``vicinal map``: the index as a city, in a page of HTML."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from vicinal.cli.asked import all_of
 from vicinal.cli.files import check_output
 from vicinal.cli.labels import read_labels
-from vicinal.cli.options import Force, IndexFile, Json, Mmap, Neighbours, QueryColumn
+from vicinal.cli.options import (
+    First,
+    Force,
+    IdField,
+    IndexFile,
+    Json,
+    Labels,
+    Mmap,
+    MostShown,
+    Neighbours,
+    Page,
+    Placing,
+    QueryColumn,
+    Seed,
+    WalkEf,
+    WayQueries,
+)
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import waiting
-from vicinal.errors import InvalidInputError
 
 EXAMPLES = """\b
 Examples:
@@ -22,29 +38,10 @@ Examples:
 
 def map_(
     index: IndexFile,
-    queries: Annotated[
-        Path | None,
-        typer.Argument(metavar="QUERIES", help="Vectors whose ways are drawn."),
-    ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PAGE", help="The page to write.")
-    ] = Path("map.html"),
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="What the vectors are, shown on hover: .jsonl, .csv or .parquet with a row each, "
-            "or .npy with a value each.",
-        ),
-    ] = None,
-    id_field: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD",
-            help="The field of the labels that has the vector's id; without, they are in the "
-            "order of the index.",
-        ),
-    ] = None,
+    queries: WayQueries = None,
+    output: Page = Path("map.html"),
+    labels: Labels = None,
+    id_field: IdField = None,
     color: Annotated[
         str | None,
         typer.Option(
@@ -52,19 +49,11 @@ def map_(
         ),
     ] = None,
     k: Neighbours = 10,
-    ef_search: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Candidates kept during a walk.")
-    ] = 64,
-    first: Annotated[
-        int, typer.Option(min=1, max=100, metavar="N", help="Draw so many of the queries.")
-    ] = 10,
-    most: Annotated[
-        int, typer.Option(min=1, metavar="N", help="The most vectors to show.")
-    ] = 100_000,
-    layout: Annotated[
-        str, typer.Option(metavar="NAME", help="How to place them: auto, pca or umap.")
-    ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Draws samples.")] = 0,
+    ef_search: WalkEf = 64,
+    first: First = 10,
+    most: MostShown = 100_000,
+    layout: Placing = "auto",
+    seed: Seed = 0,
     column: QueryColumn = None,
     mmap: Mmap = False,
     force: Force = False,
@@ -75,18 +64,11 @@ def map_(
     One page of HTML that needs no network. What was missed is marked in red, with the reason.
     """
     from vicinal import Index
-    from vicinal.datasets import open_vectors
 
     check_output(output, force)
-    known: dict[str, Any] = {}
-    if labels is not None:
-        known = read_labels(labels, id_field, color)
-    elif color is not None or id_field is not None:
-        raise InvalidInputError("--color and --id-field are about fields of --labels; give a file")
+    known = read_labels(labels, id_field, color)
     opened = Index.open(index, mmap=mmap)
-    asked = None
-    if queries is not None:
-        asked = open_vectors(queries, column, role="queries").array()[:first]
+    asked = None if queries is None else all_of(queries, column)[:first]
     with waiting("drawing"):
         drawn = opened.map(
             output,

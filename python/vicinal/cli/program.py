@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from vicinal.bench import command as comparison
-from vicinal.cli import build, demo, examine, map, recall, search, shape, tune  # noqa: A004
+from vicinal.cli import build, demo, examine, looking, map, recall, search, shape, tune  # noqa: A004
 from vicinal.cli.db import group
 from vicinal.cli.outcome import Status, command, fail, print_json, say
 
@@ -92,6 +92,8 @@ for name, function, summary, examples in (
     ("search", search.search, "Find the nearest vectors of each query.", search.EXAMPLES),
     ("recall", recall.recall, "Measure answers against exact search.", recall.EXAMPLES),
     ("tune", tune.tune, "Find the ef_search that reaches a recall.", tune.EXAMPLES),
+    ("explain", looking.explain, "Show the way of a search.", looking.EXPLAIN_EXAMPLES),
+    ("why-not", looking.why_not, "Say why a vector was missed.", looking.WHY_NOT_EXAMPLES),
     ("map", map.map_, "Draw an index as a city, in a page of HTML.", map.EXAMPLES),
     ("info", examine.info, "Describe an index.", examine.INFO_EXAMPLES),
     ("stats", shape.stats, "Count an index's layers, nodes and links.", shape.STATS_EXAMPLES),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vicinal.cli.asked import all_of
 from vicinal.cli.options import (
     IndexFile,
     Json,
@@ -61,11 +62,10 @@ def recall(
     are themselves in the index are too easy: they flatter.
     """
     from vicinal import Index
-    from vicinal.datasets import open_vectors
 
     efforts = _numbers(ef_search)
     opened = Index.open(index, mmap=mmap)
-    asked = open_vectors(queries, column, role="queries").array()
+    asked = all_of(queries, column)
     reports = []
     with bar("measuring", len(efforts)) as show:
         for done, effort in enumerate(efforts, 1):

@@ -1,6 +1,5 @@
 """``vicinal search``: the nearest neighbours of each query."""
 
-import io
 import json as json_format
 import time
 from pathlib import Path
@@ -8,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vicinal.cli.asked import all_of, read_filter, read_number
 from vicinal.cli.files import check_output
 from vicinal.cli.options import (
+    Budget,
     EfSearch,
     Exact,
+    FilterIds,
     Force,
+    Guarantee,
     IndexFile,
     Json,
     Mmap,
@@ -23,7 +26,7 @@ from vicinal.cli.options import (
 )
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
-from vicinal.errors import FileMissingError, InvalidInputError, StorageError
+from vicinal.errors import InvalidInputError
 from vicinal.outputs import atomic
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vicinal import IdSet, Index
+    from vicinal import Index
 
     # The arrays of all answers, by name.
     Found: TypeAlias = dict[str, NDArray[Any]]
@@ -59,29 +62,9 @@ def search(
     k: Neighbours = 10,
     ef_search: EfSearch = 64,
     exact: Exact = False,
-    guarantee: Annotated[
-        str | None,
-        typer.Option(
-            metavar="exact|E",
-            help="Prove each answer: exact, or within 1 + E of the true distances.",
-        ),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|SHARE",
-            help="Vectors that a proof may measure, like 1000 or 0.01; beyond, none is given.",
-        ),
-    ] = None,
-    filter_ids: Annotated[
-        Path | None,
-        typer.Option(
-            "--filter-ids",
-            metavar="FILE",
-            help="Find only these: .npy of ids or of bools (mask[id]), .txt with an id a line, or "
-            "a serialized roaring bitmap.",
-        ),
-    ] = None,
+    guarantee: Guarantee = None,
+    budget: Budget = None,
+    filter_ids: FilterIds = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -104,18 +87,17 @@ def search(
     Without --output or --json the first queries' answers are shown.
     """
     from vicinal import Index
-    from vicinal.datasets import open_vectors
 
     if output is not None:
         if output.suffix not in (".npz", ".jsonl"):
             raise InvalidInputError(f"{output}: answers are kept as .npz or .jsonl, name one")
         check_output(output, force)
     opened = Index.open(index, mmap=mmap)
-    allowed = None if filter_ids is None else _read_filter(filter_ids)
-    asked = open_vectors(queries, column, role="queries").array()
+    allowed = read_filter(filter_ids)
+    asked = all_of(queries, column)
 
     how: dict[str, Any] = {"ef_search": ef_search, "exact": exact, "filter": allowed}
-    how |= {"guarantee": _number(guarantee), "budget": _number(budget), "threads": threads}
+    how |= {"guarantee": read_number(guarantee), "budget": read_number(budget), "threads": threads}
     began = time.perf_counter()
     found = _answers(opened, asked, k, how)
     seconds = time.perf_counter() - began
@@ -157,16 +139,6 @@ def search(
         )
 
 
-def _number(text: str | None) -> float | str | None:
-    """Read 1000 as an int and 0.01 as a float; what is neither is for the engine to refuse."""
-    if text is None or text.isdecimal():
-        return None if text is None else int(text)
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 def _proven(guarantee: str | None, found: "Found") -> dict[str, Any]:
     if guarantee is None:
         return {}
@@ -175,26 +147,6 @@ def _proven(guarantee: str | None, found: "Found") -> dict[str, Any]:
         "certified": int(found["certified"].sum()),
         "measured_share": round(float(found["share"].mean()), 6) if len(found["share"]) else 0.0,
     }
-
-
-def _read_filter(path: Path) -> "IdSet":
-    import numpy as np
-
-    from vicinal import IdSet
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        kind = FileMissingError if isinstance(error, FileNotFoundError) else StorageError
-        raise kind(f"{path}: {error.strerror}", error.errno, str(path)) from error
-    try:
-        if path.suffix == ".npy":
-            return IdSet(np.load(io.BytesIO(data), allow_pickle=False))
-        if path.suffix == ".txt":
-            return IdSet([int(line) for line in data.split()])
-        return IdSet(data)
-    except ValueError as error:
-        raise InvalidInputError(f"{path}: {error}") from error
 
 
 def _answers(index: "Index", queries: "NDArray[Any]", k: int, how: dict[str, Any]) -> "Found":

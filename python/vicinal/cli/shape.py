@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vicinal.cli.asked import all_of
 from vicinal.cli.build import empty_index
 from vicinal.cli.files import check_plot, size
 from vicinal.cli.options import (
@@ -119,7 +120,7 @@ def growth(
 
     check_plot(plot, theme, force)
     source = open_vectors(data)
-    asked = open_vectors(queries, column, role="queries").array()[:first]
+    asked = all_of(queries, column)[:first]
     index = empty_index(source, metric, None, M=M, ef_construction=ef_construction)
     with bar("growing", source.rows) as show:
         report = index.measure_growth(

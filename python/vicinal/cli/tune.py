@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vicinal.cli.asked import all_of
 from vicinal.cli.files import check_plot
 from vicinal.cli.options import (
     Force,
@@ -68,11 +69,10 @@ def tune(
     no ef_search tried reaches the target.
     """
     from vicinal import Index
-    from vicinal.datasets import open_vectors
 
     check_plot(plot, theme, force)
     opened = Index.open(index, mmap=mmap)
-    asked = None if queries is None else open_vectors(queries, column, role="queries").array()
+    asked = None if queries is None else all_of(queries, column)
     with waiting("measuring"):
         report = opened.tune(
             asked,

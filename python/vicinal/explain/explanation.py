@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,9 @@ class Explanation(Told[int]):
         From the top layer down; empty if everything that may be answered was compared.
     reranked : tuple of Reranked
         In the order that the walk left them in.
+    proven : SearchResult or None
+        What the search answers with the guarantee that was asked for, its `certificate` included;
+        None without one. It begins with what the walk found.
     """
 
     k: int
@@ -48,6 +52,7 @@ class Explanation(Told[int]):
     expected: dict[str, int]
     layers: tuple[Layer[int], ...]
     reranked: tuple[Reranked[int], ...]
+    proven: SearchResult | None = None
 
     @property
     def counters(self) -> Counters:
@@ -63,8 +68,9 @@ class Explanation(Told[int]):
         return np.unique(np.concatenate([gone_to, *every]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as what JSON can hold; a bound of infinity is None."""
+        """Give all of it as what JSON can hold; a bound or an epsilon of infinity is None."""
         counters = self.counters
+        ids, distances = _pairs(self.result)
         return {
             "k": self.k,
             "ef_search": self.ef_search,
@@ -75,9 +81,10 @@ class Explanation(Told[int]):
             "distance_evaluations": int(counters.distance_evaluations),
             "estimates": int(counters.estimates),
             "hops": int(counters.hops),
-            "ids": self.result.ids[: self.result.counts].tolist(),
-            "distances": self.result.distances[: self.result.counts].tolist(),
+            "ids": ids,
+            "distances": distances,
             **self._way_as_dict(),
+            "proven": self._proof_as_dict(),
         }
 
     def _costs(self) -> Counters:
@@ -90,4 +97,43 @@ class Explanation(Told[int]):
             ["expected ns: " + ", ".join(f"{plan} {cost:,}" for plan, cost in costs.items())],
         )
         yield from self._way()
-        yield tell.found(answer.ids[: answer.counts], answer.distances[: answer.counts].tolist())
+        yield tell.found(*_pairs(answer))
+        if self.proven is not None:
+            yield self._proof(self.proven)
+
+    def _proof(self, proven: SearchResult) -> tuple[str, list[str]]:
+        """The branch of the certificate."""
+        told = proven.certificate
+        assert told is not None
+        heading = "certified" if told.certified else "not certified within the budget"
+        if told.epsilon == 0.0:
+            heading += ": these are the true neighbours"
+        elif math.isfinite(told.epsilon):
+            heading += f": no distance is more than {1 + told.epsilon:.6g} times the true one"
+        by = "compared" if told.bounded == 0 else f"measured, {told.bounded:,} bounded by codes"
+        lines = [f"{told.measured:,} vectors {by} ({told.share:.2%})"]
+        walked = set(self.result.ids.tolist())
+        lines += [
+            f"not found by the walk: {tell.called(name)} at {far:.6g}"
+            for name, far in zip(*_pairs(proven), strict=True)
+            if name not in walked
+        ]
+        return heading, lines
+
+    def _proof_as_dict(self) -> dict[str, Any] | None:
+        if self.proven is None:
+            return None
+        told = self.proven.certificate
+        assert told is not None
+        ids, distances = _pairs(self.proven)
+        return {
+            **asdict(told),
+            "epsilon": told.epsilon if math.isfinite(told.epsilon) else None,
+            "ids": ids,
+            "distances": distances,
+        }
+
+
+def _pairs(answer: SearchResult) -> tuple[list[int], list[float]]:
+    """The ids and the distances that were found."""
+    return answer.ids[: answer.counts].tolist(), answer.distances[: answer.counts].tolist()

@@ -38,6 +38,8 @@ class Looking(Exploring):
         filter: Filter | None = None,
         missing: str = "raise",
         plan: str = "auto",
+        guarantee: str | float | None = None,
+        budget: float | None = None,
     ) -> Explanation:
         """Search for one query, and tell the way: the same search, with the same counters.
 
@@ -45,7 +47,7 @@ class Looking(Exploring):
         ----------
         q : array-like, shape (dim,) or (1, dim)
             The query.
-        k, ef_search, filter, missing, plan
+        k, ef_search, filter, missing, plan, guarantee, budget
             As in `search`.
 
         Returns
@@ -53,7 +55,8 @@ class Looking(Exploring):
         Explanation
             Per layer the entry and the hops with their distances, what the filter let through of
             the nodes gone to and looked at, why the walk ended, what measuring candidates again
-            changed, and the plan. Printed, a tree.
+            changed, and the plan. With a guarantee also what was proven, what that took, and what
+            the walk had missed; that search is made besides. Printed, a tree.
 
         Raises
         ------
@@ -77,6 +80,11 @@ class Looking(Exploring):
         allowed = None if filter is None else IdSet(filter)
         native = None if allowed is None else native_filter(allowed)
         told = self._native.explain(query, k, ef_search, plan, native, missing)
+        proven = None
+        if guarantee is not None or budget is not None:
+            how: dict[str, Any] = {"ef_search": ef_search, "filter": allowed, "missing": missing}
+            how |= {"plan": plan, "guarantee": guarantee, "budget": budget, "counters": True}
+            proven = self.search(query, k, **how)
         costs = zip(("scan", "graph", "two-hop"), told["expected"], strict=True)
         return Explanation(
             k,
@@ -86,6 +94,7 @@ class Looking(Exploring):
             {plan: cost for plan, cost in costs if cost is not None},
             layers_of(told["route"], allowed),
             reranked_of(told["route"]),
+            proven,
         )
 
     def why_not(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vicinal.cli.asked import all_of, one_of
 from vicinal.cli.db.options import (
     CollectionName,
     DatabaseFolder,
@@ -16,13 +17,22 @@ from vicinal.cli.db.options import (
     read_filter,
 )
 from vicinal.cli.files import check_output
-from vicinal.cli.options import Force, Json, QueryColumn, QueryFile
+from vicinal.cli.options import (
+    First,
+    Force,
+    Json,
+    MostShown,
+    Page,
+    Placing,
+    QueryColumn,
+    QueryFile,
+    Row,
+    Seed,
+    WalkEf,
+    WayQueries,
+)
 from vicinal.cli.outcome import draw, print_json
 from vicinal.cli.progress import waiting
-from vicinal.errors import InvalidInputError
-
-EfSearch = Annotated[int, typer.Option(min=1, metavar="N", help="Candidates kept during the walk.")]
-Row = Annotated[int, typer.Option(min=0, metavar="N", help="Which of the queries, from 0.")]
 
 EXPLAIN_EXAMPLES = """\b
 Examples:
@@ -39,7 +49,7 @@ def explain(
     k: Hitcount = 10,
     filter: Filter = None,  # noqa: A002
     using: Using = None,
-    ef_search: EfSearch = 64,
+    ef_search: WalkEf = 64,
     plan: Plan = "auto",
     column: QueryColumn = None,
     json: Json = False,
@@ -51,7 +61,7 @@ def explain(
     """
     import vicinal
 
-    condition, query = read_filter(filter), _query(queries, column, row)
+    condition, query = read_filter(filter), one_of(queries, column, row)
     with vicinal.open(database, mode="r") as db:
         way = db.collection(collection).explain(
             query, k, filter=condition, using=using, ef_search=ef_search, plan=plan
@@ -78,7 +88,7 @@ def why_not(
     k: Hitcount = 10,
     filter: Filter = None,  # noqa: A002
     using: Using = None,
-    ef_search: EfSearch = 64,
+    ef_search: WalkEf = 64,
     plan: Plan = "auto",
     column: QueryColumn = None,
     json: Json = False,
@@ -90,7 +100,7 @@ def why_not(
     """
     import vicinal
 
-    condition, query = read_filter(filter), _query(queries, column, row)
+    condition, query = read_filter(filter), one_of(queries, column, row)
     with vicinal.open(database, mode="r") as db:
         docs = db.collection(collection)
         why = docs.why_not(
@@ -120,29 +130,19 @@ Examples:
 def map_(
     database: DatabaseFolder,
     collection: CollectionName,
-    queries: Annotated[
-        Path | None, typer.Argument(metavar="QUERIES", help="Vectors whose ways are drawn.")
-    ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PAGE", help="The page to write.")
-    ] = Path("map.html"),
+    queries: WayQueries = None,
+    output: Page = Path("map.html"),
     color: Annotated[
         str | None, typer.Option(metavar="FIELD", help="The field of payloads to colour by.")
     ] = None,
     k: Hitcount = 10,
     filter: Filter = None,  # noqa: A002
     using: Using = None,
-    ef_search: EfSearch = 64,
-    first: Annotated[
-        int, typer.Option(min=1, max=100, metavar="N", help="Draw so many of the queries.")
-    ] = 10,
-    most: Annotated[
-        int, typer.Option(min=1, metavar="N", help="The most records to show.")
-    ] = 100_000,
-    layout: Annotated[
-        str, typer.Option(metavar="NAME", help="How to place them: auto, pca or umap.")
-    ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Draws samples.")] = 0,
+    ef_search: WalkEf = 64,
+    first: First = 10,
+    most: MostShown = 100_000,
+    layout: Placing = "auto",
+    seed: Seed = 0,
     column: QueryColumn = None,
     force: Force = False,
     json: Json = False,
@@ -153,13 +153,10 @@ def map_(
     filter is for the queries: all records are drawn.
     """
     import vicinal
-    from vicinal.datasets import open_vectors
 
     condition = read_filter(filter)
     check_output(output, force)
-    asked = None
-    if queries is not None:
-        asked = open_vectors(queries, column, role="queries").array()[:first]
+    asked = None if queries is None else all_of(queries, column)[:first]
     with vicinal.open(database, mode="r") as db, waiting("drawing"):
         drawn = db.collection(collection).map(
             output,
@@ -188,17 +185,6 @@ def map_(
         )
     else:
         print(f"{output}: {drawn.shown:,} of {drawn.count:,} records, placed by {drawn.layout}")
-
-
-def _query(queries: Path, column: str | None, row: int) -> Any:
-    from vicinal.datasets import open_vectors
-
-    asked = open_vectors(queries, column, role="queries").array()
-    if row >= len(asked):
-        raise InvalidInputError(
-            f"--row {row}: {queries} has {len(asked):,} queries, numbered from 0"
-        )
-    return asked[row]
 
 
 def _about(command: str, database: Path, collection: str, row: int) -> dict[str, Any]:
