@@ -12,6 +12,7 @@ __all__ = [
     "__version__",
     "available_isas",
     "isa",
+    "json_texts",
     "knn",
     "record_sums",
     "vector_sums",
@@ -232,6 +233,7 @@ def knn(
     threads: int,
     /,
 ) -> _Answer: ...
+def json_texts(payloads: list[Any], depth: int, /) -> list[str | None]: ...
 def record_sums(
     slots: NDArray[np.int64],
     ids: list[str | int | bytes],

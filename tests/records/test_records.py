@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import vicinal
+from payloads import payloads
+from vicinal.records.rows import to_text, to_texts
 from vicinal.records.table import DEFERRED
 
 X = np.arange(80, dtype=np.float32).reshape(10, 8)
@@ -52,6 +57,21 @@ def test_ids_are_kept_exactly(docs) -> None:
 def test_payloads_come_back_equal(docs, payload) -> None:
     docs.upsert(["a"], X[:1], [payload])
     assert docs.get(["a"])[0].payload == payload
+
+
+def outcome(write: Any) -> list[str]:
+    """What comes back of the texts that are written; repr tells 1 from 1.0 and 0.0 from -0.0."""
+    try:
+        return [repr(json.loads(text or "null")) for text in write()]
+    except vicinal.VicinalError as error:
+        return [type(error).__name__, str(error)]
+
+
+@given(st.lists(payloads() | st.none(), max_size=4))
+def test_plain_payloads_are_written_as_all_others_are(given) -> None:
+    one_by_one = [lambda row=row: to_text(given[row], row) for row in range(len(given))]
+    together = outcome(lambda: to_texts(given, len(given)))
+    assert together == outcome(lambda: [write() for write in one_by_one])
 
 
 def test_what_json_has_no_word_for_becomes_text(docs) -> None:

@@ -12,6 +12,7 @@ mod fork;
 mod guarantee;
 mod hits;
 mod index;
+mod payloads;
 mod report;
 mod sums;
 mod wait;
@@ -30,6 +31,8 @@ mod _native {
     use super::filter::IdSet;
     #[pymodule_export]
     use super::index::Index;
+    #[pymodule_export]
+    use super::payloads::json_texts;
     #[pymodule_export]
     use super::sums::{record_sums, vector_sums};
     #[pymodule_export]

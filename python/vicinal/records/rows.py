@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from vicinal import checks
+from vicinal._native import json_texts
 from vicinal.errors import DuplicateIdError, InvalidInputError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -152,7 +153,11 @@ def to_texts(payloads: Iterable[Any] | None, count: int) -> list[str | None]:
         raise InvalidTypeError(
             f"payloads must be a list of dicts, not {checks.described(payloads)}; write [payload]"
         )
-    texts = [to_text(payload, row) for row, payload in enumerate(payloads)]
+    payloads = list(payloads)
+    texts = json_texts(payloads, MAX_DEPTH)
+    for row, payload in enumerate(payloads):
+        if texts[row] is None and payload is not None:  # not plain: wrong, or of another kind
+            texts[row] = to_text(payload, row)
     if len(texts) != count:
         raise InvalidInputError(
             f"{len(texts):,} payloads for {count:,} ids; give one for each, or None"
