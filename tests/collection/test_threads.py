@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import vicinal
+from vicinal.records import store
+from vicinal.records.store import Store
 
 DIM = 4
 SECONDS = 3.0
@@ -71,6 +73,32 @@ def test_answers_are_of_one_state_while_graphs_and_records_change(path, rng, fie
             raise errors[0]
         assert turn[0] > 3
         assert asked[0] > 3
+
+
+def test_no_writer_waits_for_readers_to_leave_the_log(path, rng, monkeypatch) -> None:
+    monkeypatch.setattr(store, "EMPTYING", 60.0)
+    found_readers, real = threading.Event(), Store._emptied
+
+    def emptied(self: Store) -> bool:
+        done = real(self)
+        if not done:
+            found_readers.set()
+        return done
+
+    monkeypatch.setattr(Store, "_emptied", emptied)
+    with vicinal.open(path) as db, vicinal.open(path, mode="r") as other:
+        docs = db.collection("docs", dim=DIM, if_missing="create")
+        docs.upsert(range(50), rng.normal(size=(50, DIM)))
+        batches = other.collection("docs").export()
+        batches.read_next_batch()
+        compacting = threading.Thread(target=docs.compact)
+        compacting.start()
+        assert found_readers.wait(60)
+        docs.upsert(["beside"], rng.normal(size=(1, DIM)))
+        assert compacting.is_alive()
+        assert not list(batches)  # it is done with
+        compacting.join()
+        assert (path / "records.sqlite-wal").stat().st_size == 0
 
 
 @pytest.mark.usefixtures("eager")

@@ -6,10 +6,12 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import apsw
 
+from vicinal import outputs
 from vicinal.errors import ClosedError, PoisonedError, ReadOnlyError, StorageError
 from vicinal.records import connect, forks, memory, stops
 from vicinal.records.failures import failure, poisons
@@ -26,6 +28,9 @@ CHECKPOINT_PAGES = 1024
 
 #: Pages moved in one transaction: 8 MiB.
 SHRINK_PAGES = 1024
+
+#: Seconds for readers to leave the log before it is left as long as it is.
+EMPTYING = 1.0
 
 #: Connections kept for readers to come.
 SPARE_READERS = 16
@@ -87,7 +92,7 @@ class Store:
             self.close()
             self._explain(error)
             raise
-        connect.sync_folder(self.folder)
+        outputs.sync_folder(self.folder)
 
     @property
     def writable(self) -> bool:
@@ -303,16 +308,26 @@ class Store:
             with self.writing() as connection:
                 connection.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})").fetchall()
                 left = connection.pragma("freelist_count")
+        end = time.monotonic() + EMPTYING
+        while not self._emptied() and time.monotonic() < end:
+            time.sleep(EMPTYING / 100)
+
+    def _emptied(self) -> bool:
+        """Empty the log, unless readers are in it: nobody who writes waits for those."""
         with self._turn:
             self._check()
             assert self._writer is not None, "it has written"
+            self._writer.set_busy_timeout(0)
             try:
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except (apsw.BusyError, apsw.LockedError):
-                return  # readers are in the log; the next checkpoint sees to it
+                return False
             except apsw.Error as error:
                 self._explain(error)
                 raise
+            finally:
+                self._writer.set_busy_timeout(connect.PATIENCE)
+        return True
 
     def _drop(self, connection: apsw.Connection) -> None:
         try:

@@ -18,6 +18,10 @@ use crate::run::Run;
 /// Blocks that are written at once.
 const BUFFER: usize = 256 * BLOCK;
 
+/// Bytes that are brought to the disk at a time. A gigabyte left to the end would hold up whoever else waits for that
+/// disk then: the commits of a database beside, for one, two to four times as long at the worst.
+const SYNCED: usize = 32 << 20;
+
 /// See [`Index::save`].
 pub fn save(index: &Index, path: &Path) -> Result<()> {
     // Rows of a damaged snapshot must not get sums of their own.
@@ -174,11 +178,12 @@ struct BlockWriter<'a> {
     file: &'a File,
     buffer: Vec<u8>,
     sums: Vec<u32>,
+    unsynced: usize,
 }
 
 impl<'a> BlockWriter<'a> {
     fn new(file: &'a File) -> Self {
-        BlockWriter { file, buffer: Vec::with_capacity(BUFFER), sums: Vec::new() }
+        BlockWriter { file, buffer: Vec::with_capacity(BUFFER), sums: Vec::new(), unsynced: 0 }
     }
 
     /// The header is its own witness, and no sum is kept of it.
@@ -207,7 +212,12 @@ impl<'a> BlockWriter<'a> {
     fn flush(&mut self) -> io::Result<()> {
         self.sums.extend(self.buffer.chunks(BLOCK).map(sum));
         self.file.write_all(&self.buffer)?;
+        self.unsynced += self.buffer.len();
         self.buffer.clear();
+        if self.unsynced >= SYNCED {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
         Ok(())
     }
 
