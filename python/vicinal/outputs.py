@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from vicinal.errors import FileMissingError, InvalidInputError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+if sys.platform == "darwin":
+    import fcntl
 
 _NUMBERS = itertools.count()
 
@@ -55,8 +59,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         part.open("xb").close()
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         part.replace(path)
     except OSError as error:
         raise StorageError(
@@ -65,3 +68,30 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Make what is in a file durable."""
+    with path.open("rb+") as file:  # Windows does it for those alone who may write
+        _sync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    if sys.platform == "win32":  # there a folder can't be opened, and names come with the file
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        _sync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync(handle: int) -> None:
+    if sys.platform == "darwin":  # where fsync stops at the disk's own memory
+        try:
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+        except OSError:  # a file system that has no such thing, as some of networks
+            os.fsync(handle)
+    else:
+        os.fsync(handle)

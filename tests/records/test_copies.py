@@ -75,7 +75,7 @@ def test_a_copy_that_fails_leaves_nothing(path, db, monkeypatch) -> None:
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vicinal.records.connect.os.fsync", full)
+    monkeypatch.setattr("vicinal.outputs.os.fsync", full)
     with pytest.raises(vicinal.StorageError, match="nothing is left") as refused:
         db.snapshot(path.with_name("x"))
     assert refused.value.errno == 28

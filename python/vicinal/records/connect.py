@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
-from vicinal import checks
+from vicinal import checks, outputs
 from vicinal.errors import FileMissingError, FormatError, MissingExtraError, StorageError
 from vicinal.records import schema, stops
 
-if sys.platform == "darwin":
-    import fcntl
+if TYPE_CHECKING:
+    import os
 
 FILE = "records.sqlite"
 
@@ -118,7 +118,7 @@ def _found(name: Path, *, create: bool) -> Path:
 def _make(name: Path) -> None:
     try:
         name.mkdir()
-        sync_folder(name.parent)
+        outputs.sync_folder(name.parent)
     except FileNotFoundError as error:
         raise FileMissingError(
             f"{name}: the folder {name.parent} does not exist; make it first",
@@ -131,22 +131,3 @@ def _make(name: Path) -> None:
             error.errno,
             str(name),
         ) from error
-
-
-def sync_folder(name: Path) -> None:
-    """Make the names in a folder durable."""
-    if os.name == "nt":  # there a folder can't be opened, and names are durable with the file
-        return
-    handle = os.open(name, os.O_RDONLY)
-    try:
-        sync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync(handle: int) -> None:
-    """Make a file durable: on the disk, and not in the disk's own memory, as on macOS by fsync."""
-    if sys.platform == "darwin":
-        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(handle)

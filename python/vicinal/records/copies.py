@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from vicinal import checks
+from vicinal import checks, outputs
 from vicinal.errors import FileMissingError, InvalidInputError, StorageError
 from vicinal.records import connect, manifest
 from vicinal.records.failures import failure
@@ -60,10 +60,10 @@ def copy(store: Store, path: str | os.PathLike[str], derived: str) -> Path:
         _take_along(store.folder / derived, parts / derived, parts / connect.FILE)
         for folder, _, files in os.walk(parts):
             for name in files:
-                _sync(Path(folder) / name)
-            connect.sync_folder(Path(folder))
+                outputs.sync(Path(folder) / name)
+            outputs.sync_folder(Path(folder))
         parts.rename(target)
-        connect.sync_folder(target.absolute().parent)
+        outputs.sync_folder(target.absolute().parent)
     except apsw.Error as error:
         raise failure(error, str(target)) from error
     except StorageError:
@@ -89,8 +89,3 @@ def _take_along(source: Path, target: Path, file: Path) -> None:
                 shutil.copyfile(source / name, target / name)
             if not (target / name).exists():
                 manifest.withdraw(connection, vectors)
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb+") as handle:
-        connect.sync(handle.fileno())
