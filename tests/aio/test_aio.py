@@ -1,4 +1,4 @@
-"""The awaited database is the other one: same methods, same answers; and what cancelling does."""
+"""The awaited database is the other one: same methods, same answers, same errors."""
 
 from __future__ import annotations
 
@@ -10,29 +10,17 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 import vicinal
-from vicinal.aio import threads
-from vicinal.records import stops
-from vicinal.records.table import Table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-X = np.eye(8, dtype=np.float32)
+from awaited import X
 
 #: What has no awaitable twin, and why.
 NOT_AWAITED = {"transaction", "close"}  # are written for asyncio
 FIELDS = {"name", "entry", "spec", "embedder", "path"}  # are at hand
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "test.db"
 
 
 @pytest.mark.parametrize(
@@ -135,209 +123,6 @@ def test_errors_are_those_of_the_other(path) -> None:
     asyncio.run(main())
 
 
-def run(path: Path, main: Callable[[Any, Any], Any]) -> None:
-    """Run a coroutine with a database and a collection of it, for a minute at most."""
-
-    async def within() -> None:
-        async with vicinal.aopen(path) as db:
-            docs = await db.collection("docs", dim=8, if_missing="create")
-            await asyncio.wait_for(main(db, docs), 60)
-
-    asyncio.run(within())
-
-
-def test_a_transaction_is_all_or_nothing_and_others_wait(path) -> None:
-    async def main(db: Any, docs: Any) -> None:
-        opened, seen = asyncio.Event(), asyncio.Event()
-
-        async def other() -> None:
-            await opened.wait()
-            assert await docs.count() == 0  # reads go on, and see what was before
-            waiting = asyncio.create_task(docs.upsert(["z"], X[:1]))
-            seen.set()
-            await waiting
-            assert {r.id for r in (await docs.scroll()).records} >= {"a", "b", "c", "z"}
-
-        task = asyncio.create_task(other())
-        await asyncio.sleep(0)
-        async with db.transaction():
-            await docs.upsert(["a"], X[:1])
-            # Tasks that are started here are of the transaction.
-            await asyncio.gather(docs.upsert(["b"], X[:1]), docs.upsert(["c"], X[:1]))
-            assert await docs.count() == 3
-            opened.set()
-            await seen.wait()
-            assert "z" not in {r.id for r in (await docs.scroll()).records}
-        await task
-
-        async def given_up() -> None:
-            async with db.transaction():
-                await docs.delete(["a", "b"])
-                raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            await given_up()
-        assert await docs.count() == 4
-
-    run(path, main)
-
-
-def test_a_step_of_a_transaction_is_undone_alone(path) -> None:
-    async def main(db: Any, docs: Any) -> None:
-        async def step(name: str, *, fails: bool) -> None:
-            async with db.transaction():
-                await docs.upsert([name], X[:1])
-                await asyncio.sleep(0.01)
-                if fails:
-                    raise ZeroDivisionError
-
-        async with db.transaction():
-            done = await asyncio.gather(
-                step("a", fails=False),
-                step("b", fails=True),
-                docs.upsert(["c"], X[:1]),
-                step("d", fails=False),
-                return_exceptions=True,
-            )
-        assert [type(one) for one in done] == [type(None), ZeroDivisionError, int, type(None)]
-        assert {r.id for r in (await docs.scroll()).records} == {"a", "c", "d"}
-
-    run(path, main)
-
-
-def test_a_task_that_outlives_its_transaction_is_not_of_it(path) -> None:
-    async def main(db: Any, docs: Any) -> None:
-        go_on = asyncio.Event()
-
-        async def late() -> int:
-            await go_on.wait()
-            return int(await docs.upsert(["late"], X[:1]))
-
-        async with db.transaction():
-            task = asyncio.create_task(late())
-            await docs.upsert(["a"], X[:1])
-        go_on.set()
-        assert await task == 1
-        assert await docs.count() == 2
-
-    run(path, main)
-
-
-def test_writers_that_wait_leave_room_for_readers(path) -> None:
-    async def main(db: Any, docs: Any) -> None:
-        opened, asked, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-        async def read() -> None:
-            await asked.wait()
-            assert await docs.count() == 0
-            answered.set()
-
-        async def write(i: int) -> None:
-            await opened.wait()
-            await docs.upsert([i], X[:1])
-
-        async def write_two(i: int) -> None:
-            await opened.wait()
-            async with db.transaction():
-                await docs.upsert([f"one{i}", f"two{i}"], X[:2])
-
-        many = [write(i) for i in range(5 * threads.WORKERS)]
-        tasks = [asyncio.create_task(one) for one in (read(), *many, *map(write_two, range(5)))]
-        async with db.transaction():
-            opened.set()
-            await asyncio.sleep(0.05)
-            asked.set()
-            await answered.wait()  # what another task reads, while all others wait for this one
-            await docs.upsert(["a"], X[:1])
-        await asyncio.gather(*tasks)
-        assert await docs.count() == 5 * threads.WORKERS + 10 + 1
-
-    run(path, main)
-
-
-def test_a_cancelled_write_is_stopped_and_leaves_nothing(path, monkeypatch) -> None:
-    began, stopped = threading.Event(), threading.Event()
-    real = Table._insert
-
-    def told(*args: Any) -> None:
-        began.set()
-        try:
-            real(*args)
-        except BaseException as error:
-            if "interrupt" in str(error):
-                stopped.set()
-            raise
-
-    async def main(db: Any, docs: Any) -> None:
-        await docs.upsert(["a"], X[:1])
-        monkeypatch.setattr(stops, "STEPS", 1000)
-        monkeypatch.setattr(Table, "_insert", staticmethod(told))
-        n = 100_000
-        rows = np.ones((n, 8), np.float32)
-        task = asyncio.create_task(docs.upsert(range(n), rows))
-        await asyncio.to_thread(began.wait, 60)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert stopped.is_set()  # when the task hears of it, no thread is at it any more
-        assert await docs.count() == 1
-        await docs.upsert(["b"], X[:1])
-        assert (await db.verify()).ok
-
-    run(path, main)
-
-
-def test_a_cancelled_transaction_is_undone(path) -> None:
-    async def main(db: Any, docs: Any) -> None:
-        within = asyncio.Event()
-
-        async def both() -> None:
-            async with db.transaction():
-                await docs.upsert(["a"], X[:1])
-                within.set()
-                await asyncio.sleep(60)
-
-        task = asyncio.create_task(both())
-        await within.wait()
-        waiting = asyncio.create_task(both())  # cancelled before it has begun
-        await asyncio.sleep(0.01)
-        for one in (waiting, task):
-            one.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await one
-        assert await docs.count() == 0
-        assert await asyncio.wait_for(docs.upsert(["b"], X[:1]), 30) == 1
-
-    run(path, main)
-
-
-def test_cancelled_again_and_again_it_still_ends_before_it_is_heard_of(path) -> None:
-    began, go_on, ended = threading.Event(), threading.Event(), threading.Event()
-    real = vicinal.Collection.count
-
-    def slowly(self: Any, **how: Any) -> int:
-        began.set()
-        assert go_on.wait(60)
-        try:
-            return real(self, **how)
-        finally:
-            ended.set()
-
-    async def main(_: Any, docs: Any) -> None:
-        task = asyncio.create_task(docs._threads.run(lambda: slowly(docs._plain)))
-        await asyncio.to_thread(began.wait, 60)
-        for _turn in range(3):
-            task.cancel()
-            await asyncio.sleep(0.01)
-            assert not task.done()
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert ended.is_set()
-
-    run(path, main)
-
-
 def test_a_database_that_nobody_waits_for_is_not_left_open(path, monkeypatch) -> None:
     began, go_on = threading.Event(), threading.Event()
     real = vicinal.open
@@ -362,24 +147,6 @@ def test_a_database_that_nobody_waits_for_is_not_left_open(path, monkeypatch) ->
 
     asyncio.run(main())
     real(path).close()  # nobody holds its lock
-
-
-def test_an_export_left_early_lets_go_of_its_state(path) -> None:
-    pytest.importorskip("pyarrow")
-
-    async def main(db: Any, docs: Any) -> None:
-        await docs.upsert(range(25_000), np.ones((25_000, 8)))
-        async with await docs.export() as batches:
-            assert batches.schema.names == ["id", "vector", "payload"]
-            async for batch in batches:
-                assert batch.num_rows == 10_000
-                break
-        with pytest.raises(vicinal.ClosedError, match="export was closed"):
-            await anext(aiter(batches))
-        while db._plain._store._lent:  # the thread that makes graphs may have one for a moment
-            await asyncio.sleep(0.01)
-
-    run(path, main)
 
 
 @pytest.mark.skipif(

@@ -4,10 +4,7 @@ against brute force.
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -15,73 +12,14 @@ import numpy as np
 import pytest
 
 import vicinal
-from support import SPACES, distances, make_rows
+from support import SPACES, make_rows
+from town import DIM, LATE, K, N, Town, name, payload, told
 from vicinal import field as f
-from vicinal.collection.graphs import builder, grower
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-DIM, N, LATE, K = 24, 900, 60, 6
-DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
-
-
-def name(i: int) -> Any:
-    """Ids of each kind."""
-    return (f"doc-{i}", i, uuid.UUID(int=i))[i % 3]
-
-
-def payload(i: int) -> dict[str, Any]:
-    return {"cat": "abc"[i % 3], "n": i}
-
-
-class Town:
-    """A collection with a poor graph, retired records in it, and some that it does not have yet."""
-
-    def __init__(self, db: vicinal.Database, rng: np.random.Generator, metric: str, dtype: str):
-        self.metric, self.dtype = metric, dtype
-        self.rows = make_rows(rng, dtype, N, DIM)
-        if dtype == "bits":
-            self.rows = rng.random((N, DIM)) < 0.5
-        how = {"dim": DIM, "metric": metric, "dtype": dtype, "M": 2, "ef_construction": 4}
-        self.docs = db.collection("town", vectors={"vector": how}, if_missing="create")
-        self.put(range(N - LATE))
-        self.docs.compact()
-        self.put(range(N - LATE, N))
-        self.gone = [*range(0, N, 10), N - 1]
-        self.docs.delete([name(i) for i in self.gone])
-        self.put(range(1, 40, 4))  # replaced by themselves: now late
-        self.late = {*range(N - LATE, N), *range(1, 40, 4)} - {*self.gone}
-        self.number = {name(i): i for i in range(N)}
-
-    def put(self, some: range) -> None:
-        self.docs.upsert([name(i) for i in some], self.rows[some], [payload(i) for i in some])
-
-    def true(self, query: NDArray[Any]) -> NDArray[np.float64]:
-        """Distances, inf for what is gone."""
-        true = distances(self.metric, self.dtype, query[None], self.rows)[0]
-        true[self.gone] = np.inf
-        return true
-
-
-@pytest.fixture(autouse=True)
-def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Graphs are made of the smallest collections, but only when they are asked for."""
-    monkeypatch.setattr(grower, "SMALL", 1)
-    monkeypatch.setattr(builder.Builder, "watch", lambda *_: None)
-
-
-@pytest.fixture
-def town(db: vicinal.Database, rng: np.random.Generator) -> Town:
-    return Town(db, rng, "l2", "f32")
-
-
-def told(drawn: vicinal.map.CityMap) -> dict[str, Any]:
-    match = DATA.search(drawn.html)
-    assert match
-    return json.loads(match[1])
 
 
 @pytest.mark.parametrize(
@@ -311,86 +249,6 @@ def test_a_damaged_graph_is_done_without(town: Town, monkeypatch: pytest.MonkeyP
     way = town.docs.explain(query, 1, plan="graph")
     assert (way.counters, way.hits.ids) == (None, [name(1)])
     assert town.docs.why_not(query, name(1), 1).found
-
-
-# ---- the map ----------------------------------------------------------------------------------
-
-
-def test_the_map_shows_the_records(town: Town, rng: np.random.Generator) -> None:
-    pytest.importorskip("plotly")
-    queries = make_rows(rng, "f32", 3, DIM)
-    how = {"k": K, "ef_search": K, "filter": f.cat != "a"}
-    data = told(town.docs.map(None, queries, color="cat", layout="pca", **how))
-    there = {str(name(i)): i for i in range(N) if i not in town.gone}
-    assert {*data["ids"]} == {*there}
-    assert len(data["ids"]) == data["count"] == len(there)
-    kinds = np.frombuffer(base64.b64decode(data["color"]["of"]), np.uint8)
-    for place, who in enumerate(data["ids"]):
-        i = there[who]
-        late = "not in the graph yet\n" if i in town.late else ""
-        assert data["texts"][place] == f"{late}cat: {'abc'[i % 3]}\nn: {i}"
-        assert data["color"]["kinds"][kinds[place]] == "abc"[i % 3]
-    for query, asked in zip(data["queries"], queries, strict=True):
-        hits = town.docs.explain(asked, K, filter=f.cat != "a", ef_search=K, plan="graph").hits
-        assert [data["ids"][place] for place in query["found"]] == [str(i) for i in hits.ids]
-        exact = town.docs.search(asked, K, filter=f.cat != "a", exact=True).ids
-        assert [data["ids"][place] for place in query["true"]] == [str(i) for i in exact]
-        assert {step["allowed"] for step in query["steps"]} == {True, False}
-        for missed in query["missed"]:
-            who = next(i for i in exact if str(i) == data["ids"][missed["at"]])
-            why = town.docs.why_not(asked, who, K, filter=f.cat != "a", ef_search=K, plan="graph")
-            assert missed["why"] == str(why)
-    assert sum(len(query["missed"]) for query in data["queries"]) > 0
-
-
-def test_the_map_is_sampled_of_what_is_there(town: Town) -> None:
-    pytest.importorskip("plotly")
-    drawn = town.docs.map(most=50, layout="pca")
-    assert (drawn.shown, drawn.count) == (50, N - len(town.gone))
-    assert {*told(drawn)["ids"]} <= {str(name(i)) for i in range(N) if i not in town.gone}
-
-
-def test_others_may_write_meanwhile(town: Town, rng: np.random.Generator) -> None:
-    pytest.importorskip("plotly")
-    queries, stop = make_rows(rng, "f32", 2, DIM), threading.Event()
-
-    def turn_over() -> None:
-        fresh = np.random.default_rng(3)
-        while not stop.is_set():
-            some = fresh.choice(N, 30, replace=False).tolist()
-            town.docs.delete([name(i) for i in some[:15]])
-            town.docs.upsert([name(i) for i in some[15:]], town.rows[some[15:]])
-
-    other = threading.Thread(target=turn_over)
-    other.start()
-    try:
-        for _ in range(5):
-            data = told(town.docs.map(None, queries, k=K, ef_search=K, layout="pca"))
-            assert 0 < len(data["ids"]) <= N
-            assert "" not in data["ids"]
-    finally:
-        stop.set()
-        other.join()
-
-
-def test_a_map_that_can_not_be_drawn(town: Town, tmp_path: Path) -> None:
-    pytest.importorskip("plotly")
-    page, invalid = tmp_path / "page.html", vicinal.InvalidInputError
-    for how, message in (
-        ({"color": "dog"}, r"no payload has that field; \['cat', 'n'\] are"),
-        ({"queries": np.zeros((101, DIM))}, "at most 100 queries"),
-        ({"using": "other"}, "other"),
-        ({"layout": "star"}, "unknown layout"),
-    ):
-        with pytest.raises(invalid, match=message):
-            town.docs.map(page, **{"layout": "pca", **how})
-    with pytest.raises(vicinal.FileMissingError, match="no such folder"):
-        town.docs.map(tmp_path / "nowhere" / "page.html")
-    assert not page.exists()
-    town.docs.map(page, layout="pca", title="<b>")
-    assert "<title>&lt;b&gt;</title>" in page.read_text(encoding="utf-8")
-    frame = town.docs.map(layout="pca")._repr_html_()
-    assert "A map of town" in frame
 
 
 def test_texts_are_asked_where_a_model_makes_vectors(db: vicinal.Database) -> None:
