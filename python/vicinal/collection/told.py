@@ -78,7 +78,6 @@ class CollectionExplanation(Told["Id | None"]):
 
     def to_dict(self) -> dict[str, Any]:
         """Give all of it as what JSON can hold; a bound of infinity is None, a UUID its text."""
-        counters = self.counters
         return {
             "k": self.k,
             "ef_search": self.ef_search,
@@ -92,9 +91,7 @@ class CollectionExplanation(Told["Id | None"]):
             "rounds": self.rounds,
             "retired": self.retired,
             "rows": self.rows,
-            "distance_evaluations": counters and int(counters.distance_evaluations),
-            "estimates": counters and int(counters.estimates),
-            "hops": counters and int(counters.hops),
+            **self._costs_as_dict(),
             "ids": [tell.plain(name) for name in self.hits.ids],
             "distances": self.hits.distances,
             **self._way_as_dict(),
@@ -109,12 +106,8 @@ class CollectionExplanation(Told["Id | None"]):
         if self.counters is None:
             yield "no graph yet", []
         else:
-            costs = self.expected
             among = f"{self.counters.matching:,} of the {self.graph:,} vectors in the graph"
-            yield (
-                f"plan: {self._plan()}, among {among}",
-                [f"expected ns: scan {costs['scan']:,}, graph {costs['graph']:,}"],
-            )
+            yield self._plan_among(among)
         yield from self._way()
         if self.retired or self.rounds > 1:
             times = "" if self.rounds == 1 else f" in {self.rounds} rounds"

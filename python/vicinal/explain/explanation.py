@@ -78,9 +78,7 @@ class Explanation(Told[int]):
             "plan": str(counters.plan),
             "expected": dict(self.expected),
             "matching": int(counters.matching),
-            "distance_evaluations": int(counters.distance_evaluations),
-            "estimates": int(counters.estimates),
-            "hops": int(counters.hops),
+            **self._costs_as_dict(),
             "ids": ids,
             "distances": distances,
             **self._way_as_dict(),
@@ -91,11 +89,8 @@ class Explanation(Told[int]):
         return self.counters
 
     def _branches(self) -> Iterator[tuple[str, list[str]]]:
-        costs, answer = self.expected, self.result
-        yield (
-            f"plan: {self._plan()}, among {self.counters.matching:,}",
-            ["expected ns: " + ", ".join(f"{plan} {cost:,}" for plan, cost in costs.items())],
-        )
+        answer = self.result
+        yield self._plan_among(f"{self.counters.matching:,}")
         yield from self._way()
         yield tell.found(*_pairs(answer))
         if self.proven is not None:

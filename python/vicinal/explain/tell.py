@@ -34,6 +34,7 @@ class Told(Generic[Name]):
     k: int
     ef_search: int
     metric: str
+    expected: dict[str, int]
     layers: tuple[Layer[Name], ...]
     reranked: tuple[Reranked[Name], ...]
 
@@ -74,6 +75,11 @@ class Told(Generic[Name]):
         counters = self._costs()
         return "scan" if counters is None else str(counters.plan)
 
+    def _plan_among(self, among: str) -> tuple[str, list[str]]:
+        """The branch of the plan, and what the others were expected to cost."""
+        costs = ", ".join(f"{plan} {cost:,}" for plan, cost in self.expected.items())
+        return f"plan: {self._plan()}, among {among}", [f"expected ns: {costs}"]
+
     def _title(self) -> str:
         title = f"the {self.k} nearest by {self.metric}, ef_search={self.ef_search}"
         counters = self._costs()
@@ -95,6 +101,12 @@ class Told(Generic[Name]):
             ]
             heading = f"{len(self.reranked)} measured from full vectors, {len(moved)} moved"
             yield heading, lines
+
+    def _costs_as_dict(self) -> dict[str, Any]:
+        """What the search cost, as what JSON can hold; None where there was no graph to ask."""
+        counters = self._costs()
+        named = ("distance_evaluations", "estimates", "hops")
+        return {name: counters and int(getattr(counters, name)) for name in named}
 
     def _way_as_dict(self) -> dict[str, Any]:
         """The same as what JSON can hold."""
