@@ -14,6 +14,7 @@ from shim import Faults, Memory, mounted
 from story import done, held, steps, told
 
 import vicinal
+from vicinal.collection import stream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,30 @@ def test_a_full_disk_leaves_what_was_there_readable(tmp_path) -> None:
         assert docs.search(X[0]).ids == ["a"]
         docs.upsert(["c"], X[2:3])  # there is room again
         assert len(docs) == 2
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_load_keeps_what_was_acknowledged(
+    tmp_path, monkeypatch
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    monkeypatch.setattr(stream, "PIECE", 40)
+    table = pa.table({"id": [*range(400)], "vector": np.eye(4)[np.arange(400) % 4].tolist()})
+    stayed = set()
+    for at in (10, 30, 60):
+        with mounted(Faults("enospc", 0)) as disk, vicinal.open(tmp_path / f"{at}.db") as db:
+            docs = db.collection("docs", dim=4, if_missing="create")
+            disk.at = disk.calls + at
+            with pytest.raises(vicinal.StorageError, match="disk is full") as full:
+                docs.upsert(table)
+            written = len(docs)
+            assert full.value.errno == errno.ENOSPC
+            said = f"after {written:,} rows, which are written and stay" if written else ""
+            assert said in str(full.value)
+            assert [r.id for r in docs.scroll(limit=400).records] == [*range(written)]
+            assert docs.upsert(table.slice(written)) == 400 - written  # there is room again
+            stayed.add(written)
+    assert len(stayed) > 1
+    assert all(written % 40 == 0 for written in stayed)
 
 
 @pytest.mark.parametrize("durability", ["full", "normal"])

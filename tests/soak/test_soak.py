@@ -32,7 +32,10 @@ def start(script: str, *args: object) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> Any:
-    out, err = process.communicate(timeout=SECONDS + 200)
+    try:
+        out, err = process.communicate(timeout=SECONDS + 200)
+    finally:
+        process.kill()
     assert process.returncode == 0, err
     return json.loads(out.splitlines()[-1])
 
