@@ -56,6 +56,19 @@ def budget(value: Any) -> tuple[int | None, float | None]:
     return checks.integer("budget", rows, 0, 2**63 - 1), None
 
 
+def asked(guarantee: Any, most: Any, metric: str) -> tuple[float, int | None, float | None]:
+    """What is to be proven, and the rows or their share that it may cost, checked."""
+    if guarantee is None:
+        raise InvalidInputError('a budget is what a proof may cost; give guarantee="exact" too')
+    value, cost = epsilon(guarantee), budget(most)
+    if value and metric == "ip":
+        raise InvalidInputError(
+            "inner products may be negative, so (1 + epsilon) times one means nothing; ask for "
+            'guarantee="exact"'
+        )
+    return (value, *cost)
+
+
 def axes(sample: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Find the principal axes of a sample.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -98,6 +98,11 @@ class Certificate:
         *columns, rows = proven
         columns.append(columns[-1] / np.maximum(rows, 1))
         return cls(*(column[0].item() for column in columns) if single else columns)
+
+    def each(self) -> list[Certificate]:
+        """Of a batch, those of its queries."""
+        columns = (getattr(self, one.name).tolist() for one in fields(self))
+        return [Certificate(*row) for row in zip(*columns, strict=True)]
 
 
 def _counters(costs: tuple[Any, ...]) -> Counters:

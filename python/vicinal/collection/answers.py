@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from vicinal.recall import RecallEstimate
     from vicinal.records.rows import Id
+    from vicinal.result import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +136,34 @@ class Hits(Sequence[Hit]):
     recall_estimate : RecallEstimate or None
         Which share of the true nearest is expected to be among what a vector found: exactly all
         where all were compared, or what was measured of such searches; None where nothing was.
+    certificate : Certificate or None
+        What was proven, when a guarantee was asked for.
     """
 
-    __slots__ = ("_hits", "recall_estimate")
+    __slots__ = ("_hits", "certificate", "recall_estimate")
 
     recall_estimate: RecallEstimate | None
+    certificate: Certificate | None
 
-    def __init__(self, hits: list[Hit], recall_estimate: RecallEstimate | None = None) -> None:
+    def __init__(
+        self,
+        hits: list[Hit],
+        recall_estimate: RecallEstimate | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._hits = hits
         self.recall_estimate = recall_estimate
+        self.certificate = certificate
+
+    @property
+    def certified(self) -> bool:
+        """Whether the guarantee that was asked for is proven; without one, False."""
+        return self.certificate is not None and bool(self.certificate.certified)
+
+    @property
+    def epsilon(self) -> float:
+        """What is proven, as in `Certificate`; without a guarantee, infinity."""
+        return math.inf if self.certificate is None else float(self.certificate.epsilon)
 
     @property
     def ids(self) -> list[Id]:
@@ -227,7 +248,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, place: slice) -> Hits: ...
     def __getitem__(self, place: int | slice) -> Hit | Hits:
         if isinstance(place, slice):
-            return Hits(self._hits[place], self.recall_estimate)
+            return Hits(self._hits[place], self.recall_estimate, self.certificate)
         return self._hits[place]
 
     def __eq__(self, other: object) -> bool:

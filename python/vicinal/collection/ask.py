@@ -141,6 +141,7 @@ class Ask:
                 by_distance(one, space.spec.metric),
                 payloads=payloads,
                 estimate=one.estimate,
+                certificate=one.certificate,
             )
             for one in found
         ]

@@ -11,13 +11,18 @@ from vicinal.tune import target_recall
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What a search is asked for, as in `Index.search`; with a target its effort is found out."""
+    """What a search is asked for, as in `Index.search`; with a target its effort is found out.
+
+    A guarantee and its budget were checked.
+    """
 
     k: int
     ef_search: int
     plan: str
     threads: int
     target: float | None = None
+    guarantee: str | float | None = None
+    budget: float | None = None
 
 
 def knobs(

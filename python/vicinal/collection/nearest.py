@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vicinal._native import knn
 from vicinal.recall import EXACT
-from vicinal.result import SearchResult
+from vicinal.result import Certificate, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +32,15 @@ class Found(NamedTuple):
     distances : ndarray of float32
         Theirs.
     estimate : RecallEstimate or None
-        `EXACT` where all that may be answered were compared.
+        `EXACT` where all that may be answered were compared, or the answer was proven.
+    certificate : Certificate or None
+        What was proven, where a guarantee was asked for.
     """
 
     slots: NDArray[np.int64]
     distances: NDArray[np.float32]
     estimate: RecallEstimate | None
+    certificate: Certificate | None = None
 
     def only(self, places: NDArray[Any]) -> Found:
         """Some of it: a mask, or places in a new order."""
@@ -72,6 +76,7 @@ def nearest(
     """
     k, threads = knobs.k, knobs.threads
     parts = [in_rows(view, spec, queries, k, threads, allowed)]
+    inside = None
     if view.index is not None:
         search = view.index.search if search is None else search
         inside = None if allowed is None else allowed[allowed <= view.covered]
@@ -81,7 +86,31 @@ def nearest(
             else _among(queries, knobs, inside, search)
         )
         parts.append(look)
-    return [merged([part[query] for part in parts], k) for query in range(len(queries))]
+    found = [merged([part[query] for part in parts], k) for query in range(len(queries))]
+    if knobs.guarantee is None:
+        return found
+    return [
+        one._replace(certificate=_proven(view, inside, [part[query].certificate for part in parts]))
+        for query, one in enumerate(found)
+    ]
+
+
+def _proven(
+    view: View, inside: NDArray[np.int64] | None, parts: list[Certificate | None]
+) -> Certificate:
+    """What is proven of answers merged from rows, all of which were compared, and from a graph.
+
+    What a graph left out is at least as far as the last that it gave, divided by 1 + epsilon; so
+    that holds of the merged answers as well, whatever of the graph's was retired.
+    """
+    graph = next((part for part in parts if part is not None), None)
+    behind = len(view.slots)
+    if graph is None:
+        return Certificate(certified=True, epsilon=0.0, bounded=0, measured=behind, share=1.0)
+    assert view.index is not None, "there was a graph"
+    among = len(view.index) if inside is None else len(inside)
+    measured = int(graph.measured) + behind
+    return replace(graph, measured=measured, share=measured / max(among + behind, 1))
 
 
 def as_result(found: list[Found], k: int, metric: str) -> SearchResult:
@@ -150,13 +179,19 @@ def _among(
         queries,
         knobs.k,
         ef_search=knobs.ef_search,
-        plan=knobs.plan,
-        counters=True,
-        threads=knobs.threads,
         filter=allowed,
         missing="ignore",  # a vector that was damaged when the graph was made is not in it
+        **_how(knobs),
     )
     return _listed(result)
+
+
+def _how(knobs: Knobs) -> dict[str, Any]:
+    """What the search of a graph is asked for in any case."""
+    how = {"plan": knobs.plan, "counters": True, "threads": knobs.threads}
+    if knobs.guarantee is not None:
+        how |= {"guarantee": knobs.guarantee, "budget": knobs.budget}
+    return how
 
 
 def _in_graph(
@@ -174,9 +209,7 @@ def _in_graph(
             queries,
             ask,
             ef_search=max(knobs.ef_search, ask),
-            plan=knobs.plan,
-            counters=True,
-            threads=knobs.threads,
+            **_how(knobs),
         )
         given = _listed(result)
         found = [
@@ -194,8 +227,13 @@ def _listed(result: SearchResult) -> list[Found]:
     assert not isinstance(result.counts, int), "there are several queries, or one of several"
     assert result.counters is not None, "they were asked for"
     plans = np.atleast_1d(result.counters.plan)
-    rows = zip(result.ids, result.distances, result.counts.tolist(), plans, strict=True)
+
+    def sure(plan: str, proof: Certificate | None) -> bool:
+        return plan != "graph" if proof is None else proof.epsilon == 0.0
+
+    proofs = [None] * len(plans) if result.certificate is None else result.certificate.each()
+    rows = zip(result.ids, result.distances, result.counts.tolist(), plans, proofs, strict=True)
     return [
-        Found(slots[:count], distances[:count], None if plan == "graph" else EXACT)
-        for slots, distances, count, plan in rows
+        Found(slots[:count], distances[:count], EXACT if sure(plan, proof) else None, proof)
+        for slots, distances, count, plan, proof in rows
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
+from vicinal import guarantee as proofs
 from vicinal.collection.contents import Contents
 from vicinal.collection.knobs import knobs
 from vicinal.errors import InvalidInputError
@@ -41,6 +43,8 @@ class Searching(Contents):
         target_recall: float | None = None,
         exact: bool = False,
         plan: str = "auto",
+        guarantee: str | float | None = None,
+        budget: float | None = None,
         payloads: bool = True,
         threads: int = 0,
     ) -> Any:
@@ -78,6 +82,12 @@ class Searching(Contents):
             True compares all of them.
         plan : {"auto", "graph", "scan"}
             As in `Index.search`.
+        guarantee : {"exact"} or float, optional
+            What is to be proven of every answer, as in `Index.search`; `Hits.certified` says
+            whether it was. Not with `mmr`, `group_by` or `target_recall`.
+        budget : int or float, optional
+            How many vectors of the graph may be measured for each query's proof, or which share
+            of them. Those that the graph does not have yet are measured in any case.
         payloads : bool
             False leaves them where they are.
         threads : int
@@ -97,6 +107,13 @@ class Searching(Contents):
         space, condition = self._states.space(using), self._parsed(filter)
         how = knobs(k, ef_search, target=target_recall, exact=exact, plan=plan, threads=threads)
         shown = checks.flag("payloads", payloads)
+        if guarantee is not None or budget is not None:
+            if mmr is not None or group_by is not None or target_recall is not None:
+                raise InvalidInputError(
+                    "a guarantee is of the k nearest; leave out mmr, group_by and target_recall"
+                )
+            proofs.asked(guarantee, budget, space.spec.metric)
+            how = replace(how, guarantee=guarantee, budget=budget)
         if group_by is None:
             return self._ask.by_vector(space, vector, condition, how, payloads=shown, mmr=mmr)
         if mmr is not None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vicinal.records.catalog import Entry
     from vicinal.records.rows import Key, Row
     from vicinal.records.table import Table
+    from vicinal.result import Certificate
 
 log = logging.getLogger("vicinal.collection")
 
@@ -138,6 +139,7 @@ class Shelf:
         *,
         payloads: bool = True,
         estimate: RecallEstimate | None = None,
+        certificate: Certificate | None = None,
     ) -> Hits:
         """What a search found, with ids and payloads. A damaged record is left out."""
         rows = self._table.rows(connection, [slot for slot, _, _ in found])
@@ -151,7 +153,7 @@ class Shelf:
                 continue
             told = payload(row) if payloads else None
             hits.append(Hit(to_id(row.key), score, distance, told))
-        return Hits(hits, estimate)
+        return Hits(hits, estimate, certificate)
 
 
 def by_distance(found: Found, metric: str) -> list[Place]:

@@ -171,17 +171,10 @@ class Searching(Contents):
         self, guarantee: str | float | None, budget: float | None, plan: str, threads: int
     ) -> tuple[float, int | None, float | None]:
         """Check what is to be proven, and prepare for it where that was not done yet."""
-        if guarantee is None:
-            raise InvalidInputError('a budget is what a proof may cost; give guarantee="exact" too')
-        epsilon, most = proofs.epsilon(guarantee), proofs.budget(budget)
-        if epsilon and self.metric == "ip":
-            raise InvalidInputError(
-                "inner products may be negative, so (1 + epsilon) times one means nothing; ask for "
-                'guarantee="exact"'
-            )
+        asked = proofs.asked(guarantee, budget, self._metric)
         if plan != "scan" and self._native.guarantees_due():
             self._prepare(wait=False, threads=threads)
-        return (epsilon, *most)
+        return asked
 
     def _prepare(self, *, wait: bool, threads: int) -> None:
         sample = self._native.sample(proofs.SAMPLE).reshape(-1, self.dim)

@@ -29,7 +29,7 @@ pub(super) struct Frame {
     dim: usize,
     axes: usize,
     /// Panels of [`LANES`] axes: for each component, what it adds to each coordinate.
-    panels: Vec<[f64; LANES]>,
+    panels: Vec<[f32; LANES]>,
     centre: Vec<f64>,
     centre_norm: f64,
     /// No vector is stretched by more: `σ`.
@@ -51,10 +51,10 @@ impl Frame {
         if !sound(basis.axes, 2.0) || !sound(basis.centre, 1e19) {
             return Err(Error::invalid("axes are about of length 1, and they and the centre are finite numbers"));
         }
-        let mut panels = vec![[0.0; LANES]; axes.div_ceil(LANES) * dim];
+        let mut panels = vec![[0.0_f32; LANES]; axes.div_ceil(LANES) * dim];
         for (axis, row) in basis.axes.chunks_exact(dim).enumerate() {
             for (i, &x) in row.iter().enumerate() {
-                panels[axis / LANES * dim + i][axis % LANES] = x.into();
+                panels[axis / LANES * dim + i][axis % LANES] = x;
             }
         }
         let centre: Vec<f64> = basis.centre.iter().map(|&x| x.into()).collect();
@@ -121,7 +121,7 @@ impl<const N: usize> Loops for Project<'_, N> {
             for (axes, component) in panel.iter().zip(self.vectors) {
                 for n in 0..N {
                     for lane in 0..LANES {
-                        sums[n][lane] += axes[lane] * component[n];
+                        sums[n][lane] += f64::from(axes[lane]) * component[n];
                     }
                 }
             }
