@@ -6,7 +6,7 @@ Every function takes a connection that is in a transaction; `vicinal.records.sto
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Rows into an empty collection for which its index of ids is made afterwards, in one sort.
 DEFERRED = 2000
+
+#: Rows that one statement inserts: what SQLite does once a statement is a third of what one takes.
+ABREAST = 50
 
 #: Rows handed to SQLite at a time: between two of these Ctrl-C is heard.
 STRIDE = 5000
@@ -108,17 +111,14 @@ class Table:
             retired = self.retire(connection, batch.keys)
         sums = record_sums(slots, batch.keys, batch.payloads)
         rows = zip(slots.tolist(), batch.keys, batch.payloads, sums.tolist(), strict=True)
-        self._insert(connection, f"INSERT INTO {self.records} VALUES (?, ?, ?, ?)", rows)
+        self._insert(connection, self.records, 4, rows)
         for name, vectors in batch.vectors.items():
             plain = vectors.view(np.uint8)
             width, memory = plain.shape[1], plain.data.cast("B") if plain.size else b""
             blobs = (memory[i : i + width] for i in range(0, width * count, width))
             sums = vector_sums(slots, plain)
-            self._insert(
-                connection,
-                f"INSERT INTO {self._vectors[name]} VALUES (?, ?, ?)",
-                zip(slots.tolist(), blobs, sums.tolist(), strict=True),
-            )
+            stored = zip(slots.tolist(), blobs, sums.tolist(), strict=True)
+            self._insert(connection, self._vectors[name], 3, stored)
         if deferred:
             connection.execute(schema.ID_INDEX.format(n=self.number))
         return Change(slots, retired)
@@ -138,7 +138,7 @@ class Table:
         commands = [f"DELETE FROM {table} WHERE slot = ?" for table in tables]
         commands.append(f"INSERT INTO {self._retired}(slot) VALUES (?)")
         for command in commands:
-            self._insert(connection, command, ((slot,) for slot in slots))
+            self._each(connection, command, ((slot,) for slot in slots))
 
     def forget_retired(self, connection: apsw.Connection, seq: int, limit: int) -> int:
         """Drop the first notes up to ``seq``, which nothing that is open needs, and count them."""
@@ -152,8 +152,19 @@ class Table:
     def _is_empty(self, connection: apsw.Connection) -> bool:
         return connection.execute(f"SELECT 1 FROM {self.records} LIMIT 1").get is None
 
+    @classmethod
+    def _insert(
+        cls, connection: apsw.Connection, table: str, width: int, rows: Iterator[tuple[Any, ...]]
+    ) -> None:
+        """Insert rows of so many columns, as many as go into whole statements by those."""
+        row = f"({', '.join('?' * width)})"
+        command = f"INSERT INTO {table} VALUES {', '.join([row] * ABREAST)}"
+        while len(part := list(islice(rows, ABREAST))) == ABREAST:
+            connection.execute(command, tuple(chain.from_iterable(part)))
+        cls._each(connection, f"INSERT INTO {table} VALUES {row}", part)
+
     @staticmethod
-    def _insert(connection: apsw.Connection, command: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _each(connection: apsw.Connection, command: str, rows: Iterable[tuple[Any, ...]]) -> None:
         rows = iter(rows)
         while part := list(islice(rows, STRIDE)):
             connection.executemany(command, part)
