@@ -43,6 +43,7 @@ def test_search_by_radius_and_for_answers_that_differ(full, vicinal):
             assert [[hit["id"] for hit in one["hits"]] for one in found] == [h.ids for h in truth]
     for options, message in (
         (("--radius", 0.5, "--mmr", 0.5), "leave out --target-recall"),
+        (("--radius", 0.5, "--guarantee", "exact"), "leave out --target-recall"),
         (("--radius", -1), "must be a distance"),
         (("--mmr", 2), "mmr must be"),
         (("--target-recall", 0), "above 0 and at most 1"),
@@ -65,6 +66,18 @@ def test_search_for_a_recall_says_what_to_expect(here, vicinal, monkeypatch):
     assert said[0] == {"value": 1.0, "low": 1.0, "high": 1.0, "queries": 0, "ef_search": None}
     assert 0.5 <= said[-1]["low"] <= said[-1]["value"] < 1.0
     assert "a recall of 0." in vicinal(*words).out
+
+
+def test_a_guarantee_is_told_of_each_query(full, vicinal):
+    words = ("db", "search", full, "docs", "x.npy")
+    told = vicinal(*words, "--guarantee", "exact", "--json").json["results"]
+    assert {(one["certified"], one["epsilon"]) for one in told} == {(True, 0.0)}
+    exact = vicinal(*words, "--exact", "--json").json["results"]
+    assert [one["hits"] for one in told] == [one["hits"] for one in exact]
+    assert "certified" not in exact[0]
+    said = vicinal(*words, "--guarantee", 0.1, "--budget", 1.0)
+    assert f"; {len(X)} certified" in said.out
+    assert vicinal(*words, "--guarantee", "surely").status == 2
 
 
 def test_text_finds_and_marks(full, vicinal):

@@ -1,6 +1,7 @@
 """``vicinal db search`` and ``vicinal db text``: the best records of each query."""
 
 import json as json_format
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vicinal.cli.asked import read_number
 from vicinal.cli.db.options import (
     CollectionName,
     DatabaseFolder,
@@ -20,7 +22,16 @@ from vicinal.cli.db.options import (
     show,
 )
 from vicinal.cli.files import check_output
-from vicinal.cli.options import EfSearch, Exact, Force, Json, QueryColumn, QueryFile
+from vicinal.cli.options import (
+    Budget,
+    EfSearch,
+    Exact,
+    Force,
+    Guarantee,
+    Json,
+    QueryColumn,
+    QueryFile,
+)
 from vicinal.cli.outcome import print_json
 from vicinal.cli.progress import bar
 from vicinal.errors import InvalidInputError
@@ -37,6 +48,7 @@ Examples:
   vicinal db search shop.db docs queries.npy -k 3 --filter '{"cat": "x"}' --json
   vicinal db search shop.db docs queries.npy --target-recall 0.95 -o answers.jsonl
   vicinal db search shop.db docs queries.npy --radius 0.3
+  vicinal db search shop.db docs queries.npy --guarantee exact --json
 """
 
 
@@ -63,6 +75,8 @@ def search(
     ] = None,
     exact: Exact = False,
     plan: Plan = "auto",
+    guarantee: Guarantee = None,
+    budget: Budget = None,
     radius: Annotated[
         float | None,
         typer.Option(metavar="R", help="All records within this distance; every one is compared."),
@@ -104,12 +118,14 @@ def search(
         "plan": plan,
         "mmr": mmr,
         "group_by": group_by,
+        "guarantee": read_number(guarantee),
+        "budget": read_number(budget),
     }
     if radius is not None:
-        if any(given is not None for given in (target_recall, mmr, group_by)):
+        if any(given is not None for given in (target_recall, mmr, group_by, guarantee, budget)):
             raise InvalidInputError(
                 "--radius compares every vector and gives all within it; leave out "
-                "--target-recall, --mmr and --group-by"
+                "--target-recall, --mmr, --group-by, --guarantee and --budget"
             )
         how = {"r": radius, "limit": k}
     if output is not None:
@@ -129,6 +145,7 @@ def search(
                     "query": start + place,
                     "hits": hits_as_json(hits),
                     "recall_estimate": hits.recall_estimate and asdict(hits.recall_estimate),
+                    **_proven(hits.certificate),
                 }
                 for place, hits in enumerate(found)
             ]
@@ -155,8 +172,21 @@ def search(
     print(
         f"{len(asked):,} queries: {seconds:.3g} s"
         + ("" if target_recall is None else _expected(results))
+        + ("" if guarantee is None else f"; {sum(one['certified'] for one in results):,} certified")
         + ("" if output is None else f"; answers are in {output}")
     )
+
+
+def _proven(certificate: Any) -> dict[str, Any]:
+    """What was proven of an answer, where it was asked for; no epsilon is as good as infinity."""
+    if certificate is None:
+        return {}
+    epsilon = certificate.epsilon
+    return {
+        "certified": certificate.certified,
+        "epsilon": epsilon if math.isfinite(epsilon) else None,
+        "measured": certificate.measured,
+    }
 
 
 def _expected(results: list[dict[str, Any]]) -> str:
