@@ -331,6 +331,22 @@ def test_the_cheapest_plan_is_taken(
     assert everyone.plan == "graph"  # nothing to look through
 
 
+def test_queries_that_come_together_are_scanned_for_sooner(
+    rng: np.random.Generator, large: tuple[vicinal.Index, NDArray[np.float32]]
+) -> None:
+    ix, _ = large
+    Q = make_rows(rng, "f32", 500, 32)
+    plans = {}
+    for queries in (1, 500):
+        c = ix.search(Q[:queries], 10, ef_search=64, counters=True).counters
+        assert c is not None
+        (plans[queries],) = set(c.plan)
+    assert plans == {1: "graph", 500: "scan"}
+    forced = ix.search(Q, 10, ef_search=64, counters=True, plan="graph").counters
+    assert forced is not None
+    assert set(forced.plan) == {"graph"}
+
+
 @pytest.mark.parametrize("share", [0.2, 0.6])
 def test_a_walk_that_meets_few_matches_gives_up_for_a_scan(
     rng: np.random.Generator, large: tuple[vicinal.Index, NDArray[np.float32]], share: float

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vicinal
+from vicinal.datasets import sift_like
 from vicinal.errors import InvalidInputError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -107,6 +108,32 @@ def test_halves_cost_no_recall(rng: np.random.Generator, metric: str) -> None:
         recall[store] = np.mean([np.isin(a, b).mean() for a, b in zip(found, truth, strict=True)])
     assert recall["f16"] >= recall["f32"] - 0.003
     assert recall["none"] >= recall["f32"] - 0.03
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("scale", "offset", "lost"), [(1 / 7.3, 0, 0.005), (3e-7, 0, 0.1), (1 / 7.3, 50, 0.02)]
+)
+def test_what_halves_round_away_costs_no_more_than_the_rounding(
+    layout: str, scale: float, offset: float, lost: float
+) -> None:
+    # Fractions; numbers below the least that has all its bits; an origin ten times as far
+    # as data are wide.
+    source = sift_like(3_000, 64, seed=3)
+    X, Q = (
+        (np.asarray(rows, np.float32) * np.float32(scale) + np.float32(offset))
+        for rows in (source, source.queries(100))
+    )
+    given = vicinal.knn(X, Q, k=10)
+    halves = vicinal.knn(X.astype(np.float16).astype(np.float32), Q, k=10)
+    found = built(X, "f16", layout).search(Q, k=10, ef_search=150, plan="graph")
+    # Of what is kept it finds all; rounding makes ties, of which any is right.
+    assert np.mean(found.distances <= halves.distances[:, -1:]) >= 0.98
+    right = np.mean([np.isin(a, b).mean() for a, b in zip(found.ids, given.ids, strict=True)])
+    assert right >= 0.99 - lost
+    levels = built(X, "none", "compact").search(Q, k=10, ef_search=150, plan="graph").ids
+    # The range of levels is each vector's own: scale and place don't matter to them.
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(levels, given.ids, strict=True)]) >= 0.95
 
 
 def test_auto_keeps_a_small_index_small() -> None:

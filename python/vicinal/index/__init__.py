@@ -55,8 +55,8 @@ class Index(Looking):
     store : {"f32", "f16", "none"}, optional
         What is kept of f32 vectors, and so what distances are of and `get` returns. "f32", the
         default: the vectors as given, 4 bytes a component. "f16": rounded to half precision, off by
-        2^-11 of each component at most; components beyond 65,504 are refused. 3 bytes, 2 in the
-        layout "fast". "none": 1 byte, one of 256 levels from the vector's least component to its
+        2^-11 of each component at most, or by 3e-8 if that is more; components beyond 65,504 are
+        refused. 3 bytes, 2 in the layout "fast". "none": 1 byte, one of 256 levels from the vector's least component to its
         greatest. Answers are then of vectors that are off by up to half a level, with
         ``exact=True`` as well. Vectors of the other dtypes are kept as they are.
     level_p : float, optional

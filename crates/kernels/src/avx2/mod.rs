@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 
 use crate::abreast::pass_function;
 use crate::edges::edge_functions;
-use crate::generic::bytes::{Byte, Level};
+use crate::generic::bytes::{Byte, Dot, Levels};
 use crate::generic::{GROUP, entries, partial16};
 
 /// The operations on AVX2.
@@ -18,7 +18,7 @@ pub(crate) struct Avx2;
 
 type Bytes<F, L> = Byte<Avx2, F, L>;
 
-entries!(Avx2, Bytes, Level<Avx2>, [#[target_feature(enable = "avx2,fma,f16c")]]);
+entries!(Avx2, Bytes, Byte<Avx2, Dot, Levels>, [#[target_feature(enable = "avx2,fma,f16c")]]);
 edge_functions!(Avx2, [#[target_feature(enable = "avx2,fma,f16c")]]);
 pass_function!(Avx2, 2, [#[target_feature(enable = "avx2,fma,f16c")]]);
 

@@ -37,12 +37,16 @@ pub(crate) trait Bytes {
     unsafe fn sums(v: [Self::Sum; GROUP]) -> [i32; GROUP];
 }
 
-/// Signed or unsigned bytes.
+/// What rows and queries are made of.
 ///
 /// # Safety
 ///
 /// As of [`Bytes`].
 pub(crate) trait Load {
+    /// Bytes of a component of a query.
+    const QUERY: usize;
+    unsafe fn query<T: Bytes>(at: *const u8) -> T::V;
+    unsafe fn query_tail<T: Bytes>(at: *const u8, n: usize) -> T::V;
     unsafe fn load<T: Bytes>(at: *const u8) -> T::V;
     unsafe fn tail<T: Bytes>(at: *const u8, n: usize) -> T::V;
     /// Reads a dot product modulo 2³².
@@ -50,10 +54,25 @@ pub(crate) trait Load {
 }
 
 macro_rules! load {
-    ($name:ident, $full:ident, $tail:ident, $read:expr) => {
+    ($(#[$doc:meta])* $name:ident, $size:literal $query:ident $query_tail:ident, $full:ident $tail:ident, $read:expr) => {
+        $(#[$doc])*
         pub(crate) struct $name;
 
         impl Load for $name {
+            const QUERY: usize = $size;
+
+            #[inline(always)]
+            unsafe fn query<T: Bytes>(at: *const u8) -> T::V {
+                // SAFETY: the same contract.
+                unsafe { T::$query(at) }
+            }
+
+            #[inline(always)]
+            unsafe fn query_tail<T: Bytes>(at: *const u8, n: usize) -> T::V {
+                // SAFETY: the same contract.
+                unsafe { T::$query_tail(at, n) }
+            }
+
             #[inline(always)]
             unsafe fn load<T: Bytes>(at: *const u8) -> T::V {
                 // SAFETY: the same contract.
@@ -73,8 +92,13 @@ macro_rules! load {
         }
     };
 }
-load!(U8, u8, u8_tail, |sum: i32| sum as u32 as f32);
-load!(I8, i8, i8_tail, |sum: i32| sum as f32);
+load!(U8, 1 u8 u8_tail, u8 u8_tail, |sum: i32| sum as u32 as f32);
+load!(I8, 1 i8 i8_tail, i8 i8_tail, |sum: i32| sum as f32);
+load!(
+    /// Rows of `u8` and queries of `i16`. The caller sees to it that 255·Σ|q| fits an `i32`, so that no order of
+    /// additions leaves it.
+    Levels, 2 i16 i16_tail, u8 u8_tail, |sum: i32| sum as f32
+);
 
 /// How one component adds to the sum.
 ///
@@ -127,7 +151,7 @@ pub(crate) struct Byte<T, F, L>(PhantomData<(T, F, L)>);
 
 impl<T: Bytes, F: Term, L: Load> Kernel for Byte<T, F, L> {
     const STEP: usize = T::LANES;
-    const QUERY: usize = 1;
+    const QUERY: usize = L::QUERY;
     const ROW: usize = 1;
     type Query = T::V;
     type Row = T::V;
@@ -140,13 +164,13 @@ impl<T: Bytes, F: Term, L: Load> Kernel for Byte<T, F, L> {
     #[inline(always)]
     unsafe fn query(at: *const u8) -> T::V {
         // SAFETY: the same contract.
-        unsafe { L::load::<T>(at) }
+        unsafe { L::query::<T>(at) }
     }
 
     #[inline(always)]
     unsafe fn query_tail(at: *const u8, n: usize) -> T::V {
         // SAFETY: the same contract.
-        unsafe { L::tail::<T>(at, n) }
+        unsafe { L::query_tail::<T>(at, n) }
     }
 
     #[inline(always)]
@@ -183,71 +207,5 @@ impl<T: Bytes, F: Term, L: Load> Kernel for Byte<T, F, L> {
     unsafe fn finish(sums: [T::Sum; GROUP], (): ()) -> [f32; GROUP] {
         // SAFETY: the same contract.
         unsafe { T::sums(sums) }.map(F::read::<L>)
-    }
-}
-
-/// q·x over rows of `u8` and queries of `i16`, with the operations `T`.
-///
-/// The caller sees to it that 255·Σ|q| fits an `i32`, so that no order of additions leaves it.
-pub(crate) struct Level<T>(PhantomData<T>);
-
-impl<T: Bytes> Kernel for Level<T> {
-    const STEP: usize = T::LANES;
-    const QUERY: usize = 2;
-    const ROW: usize = 1;
-    type Query = T::V;
-    type Row = T::V;
-    type Sum = T::Sum;
-    type Whole = ();
-
-    #[inline(always)]
-    unsafe fn whole(_: *const u8, _: usize) {}
-
-    #[inline(always)]
-    unsafe fn query(at: *const u8) -> T::V {
-        // SAFETY: the same contract.
-        unsafe { T::i16(at) }
-    }
-
-    #[inline(always)]
-    unsafe fn query_tail(at: *const u8, n: usize) -> T::V {
-        // SAFETY: the same contract.
-        unsafe { T::i16_tail(at, n) }
-    }
-
-    #[inline(always)]
-    unsafe fn row(at: *const u8) -> T::V {
-        // SAFETY: the same contract.
-        unsafe { T::u8(at) }
-    }
-
-    #[inline(always)]
-    unsafe fn row_tail(at: *const u8, n: usize) -> T::V {
-        // SAFETY: the same contract. Lanes beyond n are zero on both sides and add nothing.
-        unsafe { T::u8_tail(at, n) }
-    }
-
-    #[inline(always)]
-    unsafe fn zero() -> T::Sum {
-        // SAFETY: the same contract.
-        unsafe { T::zero() }
-    }
-
-    #[inline(always)]
-    unsafe fn add(sum: T::Sum, query: T::V, row: T::V) -> T::Sum {
-        // SAFETY: the same contract.
-        unsafe { T::dot(sum, query, row) }
-    }
-
-    #[inline(always)]
-    unsafe fn merge(a: T::Sum, b: T::Sum) -> T::Sum {
-        // SAFETY: the same contract.
-        unsafe { T::add(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn finish(sums: [T::Sum; GROUP], (): ()) -> [f32; GROUP] {
-        // SAFETY: the same contract.
-        unsafe { T::sums(sums) }.map(|sum| sum as f32)
     }
 }

@@ -18,7 +18,7 @@ mod float;
 
 use crate::abreast::pass_function;
 use crate::edges::edge_functions;
-use crate::generic::bytes::{Byte, Level};
+use crate::generic::bytes::{Byte, Dot, Levels};
 use crate::generic::entries;
 
 /// The operations on NEON.
@@ -26,6 +26,6 @@ pub(crate) struct Neon;
 
 type Bytes<F, L> = Byte<Neon, F, L>;
 
-entries!(Neon, Bytes, Level<Neon>, [#[target_feature(enable = "neon")]]);
+entries!(Neon, Bytes, Byte<Neon, Dot, Levels>, [#[target_feature(enable = "neon")]]);
 edge_functions!(Neon, [#[target_feature(enable = "neon")]]);
 pass_function!(Neon, 1, [#[target_feature(enable = "neon")]]);

@@ -8,7 +8,7 @@ mod float;
 
 use crate::abreast::pass_function;
 use crate::edges::edge_functions;
-use crate::generic::bytes::{Byte, Level};
+use crate::generic::bytes::{Byte, Dot, Levels};
 use crate::generic::entries;
 
 /// The operations in plain Rust.
@@ -16,6 +16,6 @@ pub(crate) struct Scalar;
 
 type Bytes<F, L> = Byte<Scalar, F, L>;
 
-entries!(Scalar, Bytes, Level<Scalar>, []);
+entries!(Scalar, Bytes, Byte<Scalar, Dot, Levels>, []);
 edge_functions!(Scalar, []);
 pass_function!(Scalar, 1, []);
