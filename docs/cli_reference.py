@@ -6,15 +6,16 @@ and options against the program.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import typer
 
-from vicinal.cli import app
+from vicinal.cli import app, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +43,11 @@ def _names(group: Any) -> Iterator[str]:
 
 def help_of(*words: str) -> str:
     """What `vicinal … --help` prints on a plain terminal of 92 columns."""
-    env = {**os.environ, "COLUMNS": "92", "TERMINAL_WIDTH": "92", "NO_COLOR": "1", "TERM": "dumb"}
-    done = subprocess.run(
-        [sys.executable, "-c", "from vicinal.cli import main; main()", *words, "--help"],
-        env=env,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+    env = {"COLUMNS": "92", "TERMINAL_WIDTH": "92", "NO_COLOR": "1", "TERM": "dumb"}
+    said = io.StringIO()
+    with mock.patch.dict(os.environ, env), contextlib.redirect_stdout(said):
+        main([*words, "--help"])
+    return "\n".join(line.rstrip() for line in said.getvalue().strip("\n").splitlines())
 
 
 def page() -> str:

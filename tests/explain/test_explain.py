@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import asdict
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -97,6 +98,8 @@ def test_it_is_told_in_three_ways(rng: np.random.Generator) -> None:
     assert text.splitlines()[0].startswith("the 4 nearest by l2, ef_search=64: ")
     assert "layer 0: " in text
     assert f"end: {ENDINGS[way.layers[-1].ended]}" in text
+    shown = ET.fromstring(way._repr_html_())  # in a notebook
+    assert (shown.tag, shown.text) == ("pre", text)
     rich = pytest.importorskip("rich.console")
     console = rich.Console(width=200, record=True, file=io.StringIO())
     console.print(way)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -59,6 +60,9 @@ class Told(Generic[Name]):
             f"{type(self).__name__}(k={self.k}, ef_search={self.ef_search}, {self._plan()}, "
             f"{hops} hops)"
         )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __rich__(self) -> Tree:
         from rich.markup import escape

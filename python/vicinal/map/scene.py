@@ -14,43 +14,24 @@ import numpy as np
 
 from vicinal.errors import NotFoundError
 from vicinal.explain import why_not
+from vicinal.explain.why import Searched
 from vicinal.map.given import colors
 from vicinal.map.links import links
 from vicinal.map.packing import packed
 from vicinal.map.place import Placed, Places, positions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from vicinal.explain import Explanation, Layer
     from vicinal.graph import Graph
     from vicinal.idset import IdSet
     from vicinal.map.given import Words
-    from vicinal.report import Report
     from vicinal.result import SearchResult
 
 
-class Mapped(Placed, Protocol):
+class Mapped(Placed, Searched, Protocol):
     """What is asked of an index."""
-
-    def __len__(self) -> int: ...
-    @property
-    def explain(self) -> Callable[..., Explanation]:
-        """Tells the way."""
-
-    @property
-    def graph(self) -> Callable[[], Graph]:
-        """Gives the links."""
-
-    @property
-    def neighbors_of(self) -> Callable[[int], NDArray[np.int64]]:
-        """Gives the links of one node."""
-
-    @property
-    def verify(self) -> Callable[[], Report]:
-        """Looks for what no link leads to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ pub fn meet<A: Admission>(graph: &Graph, admit: A, node: u32, scratch: &mut Scra
     if batch.len() < WIDE * capacity {
         batch.resize(WIDE * capacity, 0);
         scores.resize(WIDE * capacity, 0.0);
-        behind.resize(capacity, 0);
     }
+    behind.resize(capacity, 0);
     let degree = graph.row(node, 0).read(links);
     let mut met = Met { new: 0, looked: 0 };
     let mut matching = 0;
