@@ -56,9 +56,9 @@ class Index(Looking):
         What is kept of f32 vectors, and so what distances are of and `get` returns. "f32", the
         default: the vectors as given, 4 bytes a component. "f16": rounded to half precision, off by
         2^-11 of each component at most, or by 3e-8 if that is more; components beyond 65,504 are
-        refused. 3 bytes, 2 in the layout "fast". "none": 1 byte, one of 256 levels from the vector's least component to its
-        greatest. Answers are then of vectors that are off by up to half a level, with
-        ``exact=True`` as well. Vectors of the other dtypes are kept as they are.
+        refused. 3 bytes, 2 in the layout "fast". "none": 1 byte, one of 256 levels from the
+        vector's least component to its greatest. Answers are then of vectors that are off by up to
+        half a level, with ``exact=True`` as well. Vectors of the other dtypes are kept as they are.
     level_p : float, optional
         p of the level law P(L >= l) = p^l, above 0 and at most 0.9; 1/M when not given.
 
