@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,36 +139,6 @@ def test_a_map_keeps_its_view_of_a_file_that_is_replaced(
     assert_array_equal(after.distances, before.distances)
     assert mapped.verify().ok
     assert len(vicinal.Index.open(tmp_path / "state", mmap=True)) == 60
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize("call", ["upsert", "remove"])
-def test_ctrl_c_leaves_the_index_as_it_was(
-    rng: np.random.Generator, tmp_path: Path, call: str
-) -> None:
-    X = make_rows(rng, "f32", 20_000, 32)
-    index = vicinal.Index(32, ef_construction=60)
-    index.add(X)
-    before = saved(index, tmp_path)
-    sent: list[float] = []
-
-    def press() -> None:
-        time.sleep(0.1)
-        sent.append(time.monotonic())
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    calls: dict[str, Callable[[], object]] = {
-        "upsert": lambda: index.upsert(X[::-1], np.arange(20_000)),
-        "remove": lambda: index.remove(np.arange(0, 20_000, 2), threads=1),
-    }
-    fingers = threading.Thread(target=press)
-    fingers.start()
-    with pytest.raises(KeyboardInterrupt):
-        calls[call]()
-    fingers.join()
-    assert time.monotonic() - sent[0] < 10
-    assert saved(index, tmp_path) == before
-    assert index.verify().ok
 
 
 DAMAGE = """

@@ -26,7 +26,7 @@ fn main() {
     let index = Index::new(params).unwrap();
     let start = cpu_seconds();
     index.add(base, None, &Run::new(threads)).unwrap();
-    let stats = index.stats().unwrap();
+    let stats = index.stats(&Run::new(1)).unwrap();
     let bytes: u64 = stats.bytes.iter().map(|(_, bytes)| bytes).sum();
     println!("{rows} x {dim} {}: built in {:.2} s on {threads} threads", metric.as_str(), (cpu_seconds() - start));
     println!("{} bytes a vector, layers {:?}", bytes / rows as u64, stats.nodes_per_layer);

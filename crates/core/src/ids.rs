@@ -3,10 +3,12 @@
 //! As long as every id equals its slot (ids were left to the index, or count from 0) neither direction is stored.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytemuck::pod_read_unaligned;
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::RwLock;
 
 use crate::arena::Arena;
@@ -22,7 +24,7 @@ pub struct Ids {
     /// Whether ids differ from slots.
     stored: AtomicBool,
     by_slot: Arena,
-    by_id: RwLock<HashMap<i64, u32>>,
+    by_id: RwLock<ById>,
     order: Option<Arena>,
     /// How often what an id stands for may have changed.
     changes: AtomicU64,
@@ -46,8 +48,7 @@ impl Ids {
     /// Ids of the live slots of a snapshot; they are distinct and not negative.
     pub fn from_stored(by_slot: Arena, live: impl Iterator<Item = u32>, next: u64) -> Self {
         let ids = Ids { stored: AtomicBool::new(true), by_slot, ..Ids::new(next) };
-        let by_id = live.map(|slot| (ids.id(slot), slot)).collect();
-        *ids.by_id.write() = by_id;
+        ids.by_id.write().extend(&ids, live);
         ids
     }
 
@@ -80,7 +81,7 @@ impl Ids {
         if !self.is_stored() {
             return u32::try_from(id).ok().filter(|&slot| u64::from(slot) < MAX_SLOTS && live.now(slot));
         }
-        let Some(order) = &self.order else { return self.by_id.read().get(&id).copied() };
+        let Some(order) = &self.order else { return self.by_id.read().get(self, id) };
         let (mut low, mut high) = (0, live.count() as u32);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -107,7 +108,7 @@ impl Ids {
 
     /// Bytes of both directions.
     pub fn bytes(&self, slots: u32) -> u64 {
-        let table = self.by_id.read().allocation_size() as u64;
+        let table = self.by_id.read().slots.allocation_size() as u64;
         let row_bytes = self.by_slot.row_bytes() + self.order.as_ref().map_or(0, Arena::row_bytes);
         table + if self.is_stored() { row_bytes as u64 * u64::from(slots) } else { 0 }
     }
@@ -164,7 +165,7 @@ impl Ids {
         self.by_slot.reserve(slots.end() as usize)?;
         if !self.is_stored() {
             (0..slots.end()).for_each(|slot| self.write(slot, i64::from(slot)));
-            *self.by_id.write() = live.see(|live| live.iter(slots.end()).map(|slot| (i64::from(slot), slot)).collect());
+            live.see(|live| self.by_id.write().extend(self, live.iter(slots.end())));
         }
         for (slot, &id) in slots.iter().zip(ids) {
             self.write(slot, id);
@@ -184,12 +185,8 @@ impl Ids {
         self.changes.fetch_add(1, Ordering::AcqRel);
         if self.is_stored() {
             let mut by_id = self.by_id.write();
-            by_id.extend(ids.iter().copied().zip(slots.iter()));
-            for &slot in removed {
-                if by_id.get(&self.id(slot)) == Some(&slot) {
-                    by_id.remove(&self.id(slot));
-                }
-            }
+            by_id.extend(self, slots.iter());
+            removed.iter().for_each(|&slot| by_id.remove(self, slot));
         }
         let largest = ids.iter().map(|&id| id as u64 + 1).max().unwrap_or(0);
         self.next.fetch_max(largest, Ordering::Relaxed);
@@ -197,18 +194,63 @@ impl Ids {
 
     /// Gives back memory of the table that its ids don't need.
     pub fn shrink(&self) {
-        self.by_id.write().shrink_to_fit();
+        self.by_id.write().make_room(self, 0);
     }
 
     /// Forgets all ids.
     pub fn clear(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
-        self.by_id.write().clear();
+        *self.by_id.write() = ById::default();
         self.next.store(0, Ordering::Relaxed);
     }
 
     fn write(&self, slot: u32, id: i64) {
         // SAFETY: reserved by the caller; slots that readers know are only written again with the same value.
         unsafe { self.by_slot.write(slot, &id.to_ne_bytes()) }
+    }
+}
+
+/// The slots of ids, by hash. It holds slots alone: the ids that they are found by are in [`Ids::by_slot`].
+#[derive(Default)]
+struct ById {
+    slots: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl ById {
+    fn get(&self, ids: &Ids, id: i64) -> Option<u32> {
+        self.slots.find(self.hasher.hash_one(id), |&slot| ids.id(slot) == id).copied()
+    }
+
+    /// Puts slots in, in the place of those that have the same ids.
+    fn extend(&mut self, ids: &Ids, slots: impl Iterator<Item = u32>) {
+        for slot in slots {
+            let id = ids.id(slot);
+            if self.slots.len() == self.slots.capacity() {
+                self.make_room(ids, self.slots.len() / 8 + 1);
+            }
+            let Self { slots, hasher } = self;
+            let hash = |&slot: &u32| hasher.hash_one(ids.id(slot));
+            match slots.entry(hasher.hash_one(id), |&other| ids.id(other) == id, hash) {
+                Entry::Occupied(mut taken) => *taken.get_mut() = slot,
+                Entry::Vacant(place) => _ = place.insert(slot),
+            }
+        }
+    }
+
+    /// Takes a slot out, unless its id is another's by now.
+    fn remove(&mut self, ids: &Ids, slot: u32) {
+        if let Ok(found) = self.slots.find_entry(self.hasher.hash_one(ids.id(slot)), |&other| other == slot) {
+            found.remove();
+        }
+    }
+
+    /// Makes the table as large as it must be for `more` slots. Left to itself it doubles when places that removals
+    /// have left run out, and stays that large.
+    fn make_room(&mut self, ids: &Ids, more: usize) {
+        let hash = |&slot: &u32| self.hasher.hash_one(ids.id(slot));
+        let mut slots = HashTable::with_capacity(self.slots.len() + more);
+        self.slots.iter().for_each(|slot| _ = slots.insert_unique(hash(slot), *slot, hash));
+        self.slots = slots;
     }
 }

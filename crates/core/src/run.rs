@@ -35,6 +35,12 @@ impl Run {
         self.cancelled.load(Relaxed)
     }
 
+    /// [`Error::Cancelled`] once [`Run::cancel`] was called: asked between two pieces of work of a moment each.
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
     /// Rows or queries finished so far.
     pub fn done(&self) -> u64 {
         self.done.load(Relaxed)
@@ -90,9 +96,7 @@ impl Run {
                     return Ok(());
                 }
                 for i in start..(start + grain).min(items) {
-                    if self.is_cancelled() {
-                        return Err(Error::Cancelled);
-                    }
+                    self.check()?;
                     if let Err(error) = work(&mut state, i) {
                         failed.store(true, Relaxed);
                         return Err(error);

@@ -94,7 +94,7 @@ fn every_vector_can_be_reached_and_no_law_is_broken() {
             let path = folder.path().join("index.vicinal");
             index.save(&path).unwrap();
             assert_eq!(Index::open(&path, false).unwrap().len(), 5_000, "M = {m}");
-            let stats = index.stats().unwrap();
+            let stats = index.stats(&Run::new(1)).unwrap();
             assert_eq!(stats.degree_histogram[0].len(), 2 * m + 1);
         }
     }

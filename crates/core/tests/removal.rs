@@ -99,7 +99,7 @@ impl Twin {
         let report = self.index.verify(&one_thread()).unwrap();
         assert!(report.ok(), "{report:?}");
         assert_eq!(report.reachable, ids.len() as u64);
-        let stats = self.index.stats().unwrap();
+        let stats = self.index.stats(&one_thread()).unwrap();
         assert_eq!((stats.slots[0], stats.loose_parts), (ids.len() as u64, 0));
         assert_eq!(stats.entry_point.is_some(), !ids.is_empty());
         assert!(stats.entry_point.is_none_or(|id| self.model.contains_key(&id)));
@@ -177,7 +177,7 @@ proptest! {
                 Step::Remove(count) => twin.remove(count, &run),
                 Step::RemoveAll => twin.remove(usize::MAX, &run),
                 Step::Clear => {
-                    twin.index.clear().unwrap();
+                    twin.index.clear(&one_thread()).unwrap();
                     twin.model.clear();
                 }
                 Step::Compact => {

@@ -124,7 +124,7 @@ fn bytes_of_a_vector() {
         let mut numbers = Numbers::new(6);
         let values: Vec<f32> = (0..3_000 * dim).map(|_| numbers.normal()).collect();
         let index = built(params(Metric::Cosine, dim, layout, store), &values);
-        index.stats().unwrap().bytes.iter().map(|(_, bytes)| bytes).sum::<u64>() / 3_000
+        index.stats(&one_thread()).unwrap().bytes.iter().map(|(_, bytes)| bytes).sum::<u64>() / 3_000
     };
     for (dim, layout, store, most) in [
         (128, Layout::Compact, Store::Given, 782),

@@ -91,7 +91,7 @@ fn all_at_once_is_safe() {
                     index.compact(&one_thread()).unwrap();
                     index.save(&path).unwrap();
                     assert!(Index::open(&path, true).unwrap().verify(&one_thread()).unwrap().ok());
-                    assert_eq!(index.stats().unwrap().loose_parts, 0);
+                    assert_eq!(index.stats(&one_thread()).unwrap().loose_parts, 0);
                 }
             });
             let outcomes: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();

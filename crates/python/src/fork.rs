@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use pyo3::prelude::*;
 
 use crate::errors::ForkedError;
+use crate::wait::Cost;
 
 /// Knows whether this process was forked while a call held the writers' lock. The thread that held
 /// it does not exist in the child: the lock would never open, and what an add was writing stays
@@ -17,7 +18,17 @@ pub struct Writers {
 }
 
 /// One running call that locks writers out.
-pub struct Writing<'a>(&'a Writers);
+pub struct Writing<'a> {
+    writers: &'a Writers,
+    waits: bool,
+}
+
+impl Writing<'_> {
+    /// What the call costs, which may have to wait for others.
+    pub fn cost(&self, alone: Cost) -> Cost {
+        if self.waits { Cost::unknown() } else { alone }
+    }
+}
 
 impl Writers {
     /// Refuses an index that the fork spoiled. While nobody holds the lock, this is one load.
@@ -35,13 +46,12 @@ impl Writers {
     pub fn enter(&self) -> PyResult<Writing<'_>> {
         self.check()?;
         self.process.store(process::id(), SeqCst);
-        self.running.fetch_add(1, SeqCst);
-        Ok(Writing(self))
+        Ok(Writing { waits: self.running.fetch_add(1, SeqCst) > 0, writers: self })
     }
 }
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, SeqCst);
+        self.writers.running.fetch_sub(1, SeqCst);
     }
 }

@@ -66,7 +66,9 @@ impl Index {
     #[pyo3(signature = (path, mmap, /))]
     fn open(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Self> {
         isa()?;
-        detached(py, || vicinal_core::Index::open(&path, mmap)).map(Index::of)
+        let run = Run::new(0);
+        let work = || vicinal_core::Index::open_watched(&path, mmap, &run);
+        watched(py, &run, Cost::unknown(), 0, None, work).map(Index::of)
     }
 
     /// The index of a damaged file, and what was mended of it, in words.
@@ -84,7 +86,8 @@ impl Index {
     #[pyo3(signature = (path, /))]
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let _locked = self.writers.enter()?;
-        detached(py, || self.core.save(&path))
+        let run = Run::new(0);
+        watched(py, &run, Cost::unknown(), 0, None, || self.core.save_watched(&path, &run))
     }
 
     #[getter]
@@ -173,9 +176,9 @@ impl Index {
         let ids = ids.as_ref().map(|ids| ids.as_slice()).transpose()?;
         let run = Run::new(threads);
         let cost = Cost::walk(matrix.rows, params.ef_construction, params);
-        let _locked = self.writers.enter()?;
+        let locked = self.writers.enter()?;
         let work = || self.core.add(matrix, ids, &run);
-        Ok(PyArray1::from_vec(py, watched(py, &run, cost, matrix.rows, progress, work)?))
+        Ok(PyArray1::from_vec(py, watched(py, &run, locked.cost(cost), matrix.rows, progress, work)?))
     }
 
     /// Adds rows, or puts them in the place of those with these ids.
@@ -193,8 +196,8 @@ impl Index {
         let ids = ids.as_slice()?;
         let run = Run::new(threads);
         let cost = Cost::walk(matrix.rows, 2 * params.ef_construction, params);
-        let _locked = self.writers.enter()?;
-        watched(py, &run, cost, matrix.rows, progress, || self.core.upsert(matrix, ids, &run))
+        let locked = self.writers.enter()?;
+        watched(py, &run, locked.cost(cost), matrix.rows, progress, || self.core.upsert(matrix, ids, &run))
     }
 
     /// Removes ids; says how many there were.
@@ -210,23 +213,24 @@ impl Index {
         let ids = ids.as_slice()?;
         let run = Run::new(threads);
         let cost = Cost::walk(ids.len(), params.ef_construction, params);
-        let _locked = self.writers.enter()?;
-        watched(py, &run, cost, ids.len(), None, || self.core.remove(ids, ignore_missing, &run))
+        let locked = self.writers.enter()?;
+        watched(py, &run, locked.cost(cost), ids.len(), None, || self.core.remove(ids, ignore_missing, &run))
     }
 
     /// Removes everything.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        let _locked = self.writers.enter()?;
-        detached(py, || self.core.clear())
+        let locked = self.writers.enter()?;
+        let run = Run::new(1);
+        watched(py, &run, locked.cost(Cost::scan(1, 1, 1)), 0, None, || self.core.clear(&run))
     }
 
     /// Frees the slots of removed vectors; `(mended, freed)`.
     #[pyo3(signature = (threads, progress, /))]
     fn compact(&self, py: Python<'_>, threads: usize, progress: Option<&Bound<'_, PyAny>>) -> PyResult<(u64, u64)> {
         let run = Run::new(threads);
-        let _locked = self.writers.enter()?;
+        let locked = self.writers.enter()?;
         let slots = self.core.slots();
-        let cost = Cost::scan(1, slots, self.core.params().m);
+        let cost = locked.cost(Cost::scan(1, slots, self.core.params().m));
         let done = watched(py, &run, cost, slots, progress, || self.core.compact(&run))?;
         Ok((done.mended, done.freed))
     }
@@ -319,8 +323,8 @@ impl Index {
         let params = self.core.params();
         let basis = Basis { centre: centre.as_slice()?, axes: axes.as_slice()? };
         let run = Run::new(threads);
-        let _locked = self.writers.enter()?;
-        let cost = Cost::scan(basis.axes.len() / params.dim, self.core.len(), params.dim);
+        let locked = self.writers.enter()?;
+        let cost = locked.cost(Cost::scan(basis.axes.len() / params.dim, self.core.len(), params.dim));
         watched(py, &run, cost, 0, None, || self.core.prepare_guarantees(basis, wait, &run))
     }
 
@@ -350,8 +354,10 @@ impl Index {
 
     /// All nodes and links, by place.
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let _locked = self.writers.enter()?;
-        explain::shape(py, detached(py, || self.core.shape())?)
+        let locked = self.writers.enter()?;
+        let run = Run::new(1);
+        let cost = locked.cost(Cost::scan(1, self.core.slots(), self.core.params().m));
+        explain::shape(py, watched(py, &run, cost, 0, None, || self.core.shape(&run))?)
     }
 
     /// `(ids, distances, offsets)` of all within the radius. The query is as the engine takes it.
@@ -401,17 +407,19 @@ impl Index {
 
     /// The shape of the graph and the memory it takes, by name.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let _locked = self.writers.enter()?;
-        report::stats(py, &detached(py, || self.core.stats())?)
+        let locked = self.writers.enter()?;
+        let run = Run::new(1);
+        let cost = locked.cost(Cost::scan(1, self.core.slots(), self.core.params().m));
+        report::stats(py, &watched(py, &run, cost, 0, None, || self.core.stats(&run))?)
     }
 
     /// What a full traversal found, by name, and before that what was mended, if that was asked for.
     #[pyo3(signature = (repair, /))]
     fn verify<'py>(&self, py: Python<'py>, repair: bool) -> PyResult<Bound<'py, PyDict>> {
-        let _locked = self.writers.enter()?;
+        let locked = self.writers.enter()?;
         let run = Run::new(0);
         let scan = Cost::scan(1, self.core.len(), self.core.params().dim);
-        let cost = if repair { Cost::unknown() } else { scan };
+        let cost = if repair { Cost::unknown() } else { locked.cost(scan) };
         let work = || {
             let mended = if repair { self.core.repair(&run)? } else { Vec::new() };
             self.core.verify(&run).map(|report| (report, mended))

@@ -13,7 +13,7 @@ use super::measure::Measure;
 use super::nearest::Nearest;
 use super::stream::Stream;
 use super::{Block, Plane, Space, Subset};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::run::Run;
 use crate::types::{Dtype, Matrix};
 
@@ -223,7 +223,7 @@ impl<'a> Scan<'a> {
         run: &Run,
         mut work: impl FnMut(Part<'a>),
     ) -> Result<()> {
-        let not_cancelled = || if run.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) };
+        let not_cancelled = || run.check();
         if let Some(Subset { slots, rows }) = self.subset {
             let mut row = from;
             while row < to {

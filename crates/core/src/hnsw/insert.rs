@@ -12,11 +12,12 @@ use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
-use crate::error::{Error, Result};
+use super::spread::Spread;
+use crate::error::Result;
 use crate::filter::Everyone;
 use crate::run::Run;
 use crate::slots::Slots;
-use crate::vectors::Vectors;
+use crate::vectors::{Scorer, Vectors};
 
 /// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
 const SEED_ROWS: usize = 256;
@@ -41,9 +42,7 @@ impl<'a> Inserter<'a> {
         let seeds = SEED_ROWS.saturating_sub(there).min(slots.len());
         let mut scratch = Scratch::default();
         for i in 0..seeds {
-            if run.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
+            run.check()?;
             self.insert(slots.get(i), &mut scratch);
             run.advance(1);
         }
@@ -114,9 +113,6 @@ impl<'a> Inserter<'a> {
             // SAFETY: nodes of the graph were written.
             neighbors[layer] = unsafe { select_neighbors(self.vectors, &candidates, self.graph.m(), keep_pruned) };
             if layer == 0 {
-                if let Some(zero) = self.vectors.zero_score() {
-                    self.graph.spread.learn(&candidates, zero);
-                }
                 near = candidates.iter().map(|c| c.slot()).collect();
                 // SAFETY: as above.
                 twin_of = near.iter().copied().find(|&other| unsafe { self.vectors.equal(slot, other) });
@@ -154,6 +150,36 @@ impl<'a> Inserter<'a> {
                 }
             }
         }
+        scratch.query = query;
+        if Spread::asks(slot, self.slots) {
+            self.learn_spread(slot, scratch);
+        }
+    }
+
+    /// Learns how neighbourhoods widen from a node that is drawn for `slot`, by a walk that begins there.
+    fn learn_spread(&self, slot: u32, scratch: &mut Scratch) {
+        let Self { graph, vectors, .. } = *self;
+        let Some(zero) = vectors.zero_score() else { return };
+        let drawn = (u64::from(slot) + graph.spread.parts().0).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let node = (drawn % self.slots as u64) as u32;
+        if !graph.is_node(node) {
+            return;
+        }
+        let mut query = std::mem::take(&mut scratch.query);
+        // SAFETY: nodes of the graph were written.
+        unsafe { vectors.read_query(node, &mut query) };
+        let scorer = vectors.scorer(&query);
+        // The node is the first that its own walk finds.
+        let wanted = Spread::farthest(self.ef_construction) + 1;
+        scratch.pool.reset(wanted);
+        scratch.pool.offer(Candidate::new(scorer.score_one(node), node));
+        scratch.visited.insert(node);
+        let gate = Gate::new(Everyone, wanted, wanted, None);
+        search_layer(graph, &scorer, 0, gate, usize::MAX, scratch, &mut ());
+        scratch.visited.clear();
+        let stays = |candidate: &&Candidate| candidate.slot() != node && !graph.retired.get(candidate.slot());
+        let neighbors: Vec<Candidate> = scratch.pool.candidates().iter().filter(stays).copied().collect();
+        graph.spread.learn(&neighbors, zero);
         scratch.query = query;
     }
 

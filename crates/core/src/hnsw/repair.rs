@@ -83,7 +83,7 @@ impl Repair<'_> {
     pub fn run(&self) -> Result<Mended> {
         let mut mended = Mended::default();
         self.put_places(&mut mended)?;
-        let anew = self.unsound(&mut mended);
+        let anew = self.unsound(&mut mended)?;
         self.empty(&anew);
         let mut forest = self.tree(&anew, &mut mended);
         self.enter(&anew, &mut mended);
@@ -117,26 +117,28 @@ impl Repair<'_> {
     }
 
     /// The slots that are to be inserted anew: their own row breaks a law, or they hang on a chain that does.
-    fn unsound(&self, mended: &mut Mended) -> Bits {
+    fn unsound(&self, mended: &mut Mended) -> Result<Bits> {
         let graph = self.editor.graph;
         let anew = Bits::default();
-        self.check_chains(&anew, mended);
+        self.check_chains(&anew, mended)?;
         let nodes = (0..self.slots).filter(|&slot| graph.is_node(slot)).count();
         for slot in (0..self.slots).filter(|&slot| !self.free.get(slot) && !graph.row(slot, 0).is_twin()) {
+            self.run.check()?;
             let alone = nodes > 1 && graph.is_node(slot) && graph.row(slot, 0).degree() == 0;
             if self.distrusted.get(slot) || alone || !self.links_hold(slot) {
                 anew.insert(slot);
                 graph.twins(slot).for_each(|twin| _ = anew.insert(twin));
             }
         }
-        anew
+        Ok(anew)
     }
 
     /// Cuts chains where they leave the equal vectors, and says who is left without one.
-    fn check_chains(&self, anew: &Bits, mended: &mut Mended) {
+    fn check_chains(&self, anew: &Bits, mended: &mut Mended) -> Result<()> {
         let graph = self.editor.graph;
         let hanging = Bits::default();
         for head in (0..self.slots).filter(|&slot| !self.free.get(slot) && !graph.row(slot, 0).is_twin()) {
+            self.run.check()?;
             let mut last = head;
             loop {
                 let twin = graph.row(last, 0).twin();
@@ -164,6 +166,7 @@ impl Repair<'_> {
             anew.insert(slot);
             mended.chains += 1;
         }
+        Ok(())
     }
 
     /// Whether each row of a slot could be one, by itself.
@@ -344,7 +347,7 @@ impl Repair<'_> {
         let slots = anew.iter(self.slots).filter(|&slot| graph.living.get(slot)).collect();
         let slots = Slots::new(slots, self.slots..self.slots);
         mended.relinked = slots.len() as u64;
-        graph.spread.forget(slots.len() as u64, graph.living.count(self.slots));
+        graph.spread.forget(graph.living.count(self.slots) - slots.len() as u64);
         let inserter = Inserter::new(self.editor, self.ef_construction, self.slots as usize);
         let there = self.sound(anew).count();
         inserter.insert_all(&slots, there, self.run)

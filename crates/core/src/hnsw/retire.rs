@@ -14,6 +14,8 @@ use super::edit::Editor;
 use super::ends::EdgeCodes;
 use super::graph::{EntryPoint, Graph};
 use super::row::{NONE, PROTECTED, slot_of};
+use crate::error::Result;
+use crate::run::Run;
 
 /// What removing slots left behind.
 #[derive(Debug, Default)]
@@ -64,12 +66,16 @@ pub fn doom(editor: &Editor<'_>, removed: &[u32]) -> Removed {
 
 /// Takes doomed nodes out of the tree, one after another, and moves the entry point if it is among them. `slots` is how
 /// many the graph may name.
-pub fn retire(editor: &Editor<'_>, doomed: &[u32], slots: u32) {
+pub fn retire(editor: &Editor<'_>, doomed: &[u32], slots: u32, run: &Run) -> Result<()> {
     let graph = editor.graph;
-    doomed.iter().for_each(|&node| contract(editor, node));
+    for &node in doomed {
+        run.check()?;
+        contract(editor, node);
+    }
     if let Some(entry) = graph.entry().filter(|entry| graph.retired.get(entry.slot)) {
         graph.set_entry(beside(graph, entry).or_else(|| highest(graph, slots)));
     }
+    Ok(())
 }
 
 /// Takes a twin off its chain. Returns the node if the chain is empty now.

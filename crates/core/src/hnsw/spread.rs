@@ -6,18 +6,28 @@
 //! factor taken from `ef` instead of a new knob. It spends less on queries whose neighbours stand out and more on those
 //! whose neighbours hide in a crowd; at equal mean recall that saves a tenth to a third of the distance evaluations.
 //!
-//! The growth is measured, not assumed: each inserted node sees its own neighbours by rank.
+//! The growth is measured, not assumed: of some nodes the neighbours are looked at by rank. Which nodes makes a
+//! difference. One that has just been inserted may lie where the data are going, with all neighbours on one side; and
+//! early ones had few others around them. So one that is inserted asks a node drawn from all that are there by then, and
+//! only what was learned of late counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::pool::Candidate;
 
-/// Growth is measured from this rank, around a usual `k`, to [`Spread::FAR`], around a usual `ef`.
+/// Growth is measured from this rank, around a usual `k`, to this one, around a usual `ef`.
 const NEAR: usize = 10;
+const FAR: usize = 100;
 /// Fewest neighbours that tell of growth.
 const ENOUGH: usize = 40;
 /// Nodes that must have been seen before the mean is used.
 const NODES: u64 = 100;
+/// One in so many nodes is looked at; every other one as long as there are few.
+const ASKED: u32 = 8;
+const FEW: u32 = 4096;
+/// Of those, as many count as one in so many of the nodes, the latest, but at least some.
+const LATEST: u64 = 16;
+const LEAST: u64 = 250;
 /// Largest exponent that is believed.
 const STEEPEST: f64 = 16.0;
 /// Exponents are summed in units of 2^-20: whole numbers sum to the same in any order of threads.
@@ -31,8 +41,15 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The farthest rank that is looked at.
-    pub(super) const FAR: usize = 100;
+    /// The farthest rank that is looked at, where so many candidates are gathered for a node.
+    pub(super) fn farthest(ef_construction: usize) -> usize {
+        ef_construction.clamp(64, FAR)
+    }
+
+    /// Whether a node is to be looked at for this one, in a graph of so many.
+    pub(super) fn asks(slot: u32, slots: usize) -> bool {
+        slot.is_multiple_of(if slots < FEW as usize { 2 } else { ASKED })
+    }
 
     /// A mean of that sum and number of nodes.
     pub fn from_parts((sum, nodes): (u64, u64)) -> Self {
@@ -60,7 +77,7 @@ impl Spread {
         if neighbors.len() < ENOUGH {
             return;
         }
-        let far = neighbors.len().min(Self::FAR);
+        let far = neighbors.len().min(FAR);
         let value = |rank: usize| f64::from(neighbors[rank - 1].score() - zero);
         let exponent = (value(far) / value(NEAR)).ln() / (far as f64 / NEAR as f64).ln();
         if exponent.is_finite() {
@@ -69,11 +86,12 @@ impl Spread {
         }
     }
 
-    /// Forgets the share of the nodes that was removed, `removed` of `all`: those that come after them count for more,
-    /// and the mean follows the data. (Not as many nodes as were removed: not every one was learned from.)
-    pub fn forget(&self, removed: u64, all: u64) {
+    /// Makes what was learned count for no more than a share of the `living`, so that the mean follows data that drift
+    /// or are replaced, and an index that grows: among few vectors the farthest ranks lie at the edge of all data, and
+    /// neighbourhoods seem to widen faster than they will.
+    pub fn forget(&self, living: u64) {
         let (sum, nodes) = self.parts();
-        let left = (u128::from(nodes) * u128::from(all - removed) / u128::from(all.max(1))) as u64;
+        let left = (living / LATEST).max(LEAST).min(living);
         if left < nodes {
             self.restore(((u128::from(sum) * u128::from(left) / u128::from(nodes)) as u64, left));
         }

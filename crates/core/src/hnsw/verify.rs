@@ -5,6 +5,8 @@ use super::code_row::codes_are_right;
 use super::graph::Graph;
 use super::row::{NONE, PROTECTED, slot_of};
 use crate::bits::Bits;
+use crate::error::Result;
+use crate::run::Run;
 use crate::vectors::Vectors;
 
 /// What [`verify`] found.
@@ -42,26 +44,31 @@ impl Report {
 /// directions, and a tree over all nodes that were not removed.
 ///
 /// Where edges have codes, those must be the codes of the row's edges.
-pub fn verify(graph: &Graph, vectors: &Vectors, slots: u32, free: &Bits) -> Report {
+pub fn verify(graph: &Graph, vectors: &Vectors, slots: u32, free: &Bits, run: &Run) -> Result<Report> {
     let mut report = Report::default();
     let living = |slot: &u32| graph.living.get(*slot);
     let Some(entry) = graph.entry() else {
         report.unreachable = (0..slots).filter(living).collect();
-        return report;
+        return Ok(report);
     };
     if entry.slot >= slots || !graph.is_node(entry.slot) || graph.row(entry.slot, 0).level() != entry.level {
         report.complain(|| format!("entry point: slot {} at level {} is no such node", entry.slot, entry.level));
         report.unreachable = (0..slots).filter(living).collect();
-        return report;
+        return Ok(report);
     }
     let checks = Checks { graph, slots, free };
-    let sound: Vec<bool> = (0..slots).map(|slot| checks.slot(slot, &mut report)).collect();
+    let mut sound = Vec::with_capacity(slots as usize);
+    for slot in 0..slots {
+        run.check()?;
+        sound.push(checks.slot(slot, &mut report));
+    }
 
     let mut reached = vec![false; slots as usize];
     let mut stack = vec![entry.slot];
     reached[entry.slot as usize] = true;
     let mut links = vec![0; graph.capacity(0)];
     while let Some(node) = stack.pop() {
+        run.check()?;
         report.reachable += u64::from(graph.living.get(node));
         if !sound[node as usize] {
             continue;
@@ -83,7 +90,7 @@ pub fn verify(graph: &Graph, vectors: &Vectors, slots: u32, free: &Bits) -> Repo
     if parts != 1 {
         report.complain(|| format!("the protected edges are no tree over all nodes: they leave {parts} parts"));
     }
-    report
+    Ok(report)
 }
 
 /// In how many parts the protected edges leave the nodes that were not removed, if they run in no circles: 1 when each

@@ -206,20 +206,13 @@ impl Index {
         Ok(out)
     }
 
-    /// Waits for the add under way, unless the run is cancelled meanwhile.
-    fn writing(&self, run: &Run) -> Result<parking_lot::MutexGuard<'_, ()>> {
+    /// Keeps other changes away: waits for one that is under way, unless the run is cancelled meanwhile.
+    pub(crate) fn writing(&self, run: &Run) -> Result<parking_lot::MutexGuard<'_, ()>> {
         loop {
             if let Some(guard) = self.writer.try_lock_for(Duration::from_millis(20)) {
                 return Ok(guard);
             }
-            if run.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
+            run.check()?;
         }
-    }
-
-    /// Keeps adds away while a snapshot is taken.
-    pub(crate) fn hold_writers(&self) -> parking_lot::MutexGuard<'_, ()> {
-        self.writer.lock()
     }
 }

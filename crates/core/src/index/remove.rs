@@ -54,7 +54,7 @@ impl Index {
 
     /// Takes doomed nodes out of the graph, and closes the gaps.
     pub(super) fn take_out(&self, editor: &Editor<'_>, left: &Removed, run: &Run) -> Result<()> {
-        hnsw::retire(editor, &left.retired, self.laid_out());
+        hnsw::retire(editor, &left.retired, self.laid_out(), run)?;
         let slots = self.laid_out() as usize;
         run.for_each(left.retired.len(), 4, Scratch::default, |scratch, i| {
             hnsw::mend(editor, left.retired[i], slots, scratch);
@@ -67,8 +67,7 @@ impl Index {
         self.ids.commit(added, ids, removed);
         self.set_end(added.end());
         self.live.change(added, removed);
-        let removed = removed.len() as u64;
-        self.graph.spread.forget(removed, self.live.count() + removed);
+        self.graph.spread.forget(self.live.count());
         let mut spare = self.spare.lock();
         spare.put_removed(left, &self.readers);
         // What a cancelled sweep leaves is made up for by the next one.
@@ -122,9 +121,9 @@ impl Index {
     }
 
     /// Removes all vectors, and forgets the ids that were.
-    pub fn clear(&self) -> Result<()> {
+    pub fn clear(&self, run: &Run) -> Result<()> {
         self.check_writable()?;
-        let _writer = self.writing(&Run::new(1))?;
+        let _writer = self.writing(run)?;
         let slots = self.end();
         let all: Vec<u32> = self.live.see(|live| live.iter(slots).collect());
         self.live.change(&Slots::new(Vec::new(), 0..0), &all);

@@ -51,8 +51,8 @@ impl Report {
 
 impl Index {
     /// Figures of the index.
-    pub fn stats(&self) -> Result<Stats> {
-        let _writer = self.writer.lock();
+    pub fn stats(&self, run: &Run) -> Result<Stats> {
+        let _writer = self.writing(run)?;
         let slots = self.end();
         let of = |bytes: usize, rows: u32| bytes as u64 * u64::from(rows);
         let (layer0, upper) = self.graph.arenas();
@@ -84,7 +84,7 @@ impl Index {
         let _writer = self.writing(run)?;
         self.check_snapshot(run)?;
         let free = self.spare.lock().bits();
-        let found = hnsw::verify(&self.graph, &self.vectors, self.end(), &free);
+        let found = hnsw::verify(&self.graph, &self.vectors, self.end(), &free, run)?;
         let report = Report {
             reachable: found.reachable,
             unreachable: found.unreachable.iter().map(|&slot| self.ids.id(slot)).collect(),

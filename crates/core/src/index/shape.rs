@@ -3,6 +3,7 @@
 use super::Index;
 use crate::error::Result;
 use crate::hnsw::slot_of;
+use crate::run::Run;
 
 /// The place of what has none.
 const NOWHERE: u32 = u32::MAX;
@@ -33,8 +34,8 @@ pub struct Links {
 
 impl Index {
     /// The whole graph, as of one moment.
-    pub fn shape(&self) -> Result<Shape> {
-        let _writer = self.writer.lock();
+    pub fn shape(&self, run: &Run) -> Result<Shape> {
+        let _writer = self.writing(run)?;
         let slots = self.end();
         let live: Vec<u32> = self.live.see(|live| live.iter(slots).collect());
         // A twin has a level for when its slot is used again, but is no node on it.
@@ -49,6 +50,7 @@ impl Index {
         (0u32..).zip(&live).for_each(|(place, &slot)| places[slot as usize] = place);
         let mut nodes: Vec<(u32, u32)> = Vec::new();
         for node in (0..slots).filter(|&slot| self.graph.is_node(slot)) {
+            run.check()?;
             // A chain of a damaged map may run in a circle, or to what is not there.
             let twins: Vec<u32> = self.graph.twins(node).filter(|&twin| self.live.now(twin)).collect();
             self.undamaged()?;
@@ -68,6 +70,7 @@ impl Index {
         for layer in 0..top {
             let mut all = Links { offsets: vec![0], ..Links::default() };
             for &(place, node) in nodes.iter().filter(|&&(_, node)| level(node) >= layer) {
+                run.check()?;
                 let degree = self.graph.row(node, layer).read(&mut links);
                 all.nodes.push(place);
                 // Links to removed vectors are on their way out.

@@ -19,7 +19,7 @@ use crate::run::Run;
 use crate::vectors::Vectors;
 
 /// Opens a snapshot as a map: the header is checked, and the row of the entry point.
-pub fn open(path: &Path) -> Result<Index> {
+pub fn open(path: &Path, run: &Run) -> Result<Index> {
     let (file, header) = open_header(path)?;
     // SAFETY: a snapshot is replaced by rename, never written in place, so the bytes of this file don't change; the
     // documentation of `Index::open` asks the same of others. Its length is that which the header asks for.
@@ -45,7 +45,7 @@ pub fn open(path: &Path) -> Result<Index> {
     };
     let state = arena(STATE);
     if let Some(rows) = state.as_ref().and_then(Arena::mapped) {
-        rows.check_sums(&Run::new(1))?;
+        rows.check_sums(run)?;
     }
     let States { live, free } = States::new(path, layout, &header, state.as_ref())?;
     graph.living = live.copy(header.slots);

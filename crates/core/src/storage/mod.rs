@@ -20,8 +20,13 @@ impl Index {
     /// Writes the index to a file, all of it or nothing: a file that is already there stays as it is until the new one
     /// is whole and on the disk. Searches go on meanwhile, adds wait.
     pub fn save(&self, path: &Path) -> Result<()> {
+        self.save_watched(path, &Run::new(0))
+    }
+
+    /// As [`Index::save`], unless it is cancelled.
+    pub fn save_watched(&self, path: &Path, run: &Run) -> Result<()> {
         check_endian()?;
-        write::save(self, path)
+        write::save(self, path, run)
     }
 
     /// Opens a file that [`Index::save`] wrote: reads all of it and checks every byte, or, with `mmap`, maps it.
@@ -31,8 +36,13 @@ impl Index {
     /// every one after that. The file may be replaced meanwhile (as [`Index::save`] does, by rename) but not written to
     /// in place or cut short: no program can notice that in time.
     pub fn open(path: &Path, mmap: bool) -> Result<Index> {
+        Index::open_watched(path, mmap, &Run::new(0))
+    }
+
+    /// As [`Index::open`], unless it is cancelled.
+    pub fn open_watched(path: &Path, mmap: bool, run: &Run) -> Result<Index> {
         check_endian()?;
-        if mmap { map::open(path) } else { read::open(path) }
+        if mmap { map::open(path, run) } else { read::open(path, run) }
     }
 
     /// Opens a damaged file, and mends what can be made anew: links, their codes, chains of equal vectors, the levels, the
@@ -49,10 +59,11 @@ impl Index {
         file.check_all(run)?;
         if let Some((by_slot, order)) = self.ids.arenas() {
             let ids = structure::StoredIds { by_slot, order, next: self.ids.next() };
-            structure::check_ids(file.path(), file.layout(), &ids, &self.live, self.end())?;
+            structure::check_ids(file.path(), file.layout(), &ids, &self.live, self.end(), run)?;
         }
         let free = self.spare.lock().bits();
-        structure::check(file.path(), file.layout(), &self.graph, &self.vectors, &self.live, &free, self.end())
+        let Index { graph, vectors, live, .. } = self;
+        structure::check(file.path(), file.layout(), graph, vectors, live, &free, self.end(), run)
     }
 }
 

@@ -42,14 +42,14 @@ pub fn open_header(path: &Path) -> Result<(File, Header)> {
 }
 
 /// Opens a snapshot with all of it in memory and all of it checked.
-pub fn open(path: &Path) -> Result<Index> {
+pub fn open(path: &Path, run: &Run) -> Result<Index> {
     let (file, header) = open_header(path)?;
     let layout = header.layout();
     let sums = read_sums(path, &file, layout.sums())?;
-    let reader = SectionReader { path, file: &file, sums: &sums, bad: None };
+    let reader = SectionReader { path, file: &file, sums: &sums, bad: None, run };
     let (parts, free) = parts(&reader, &layout, header)?;
     let Parts { vectors, graph, live, slots, .. } = &parts;
-    structure::check(path, &layout, graph, vectors, live, &free, *slots)?;
+    structure::check(path, &layout, graph, vectors, live, &free, *slots, run)?;
     let retired = live.see(|live| graph.revive(live, &free, *slots));
     let spare = Spare::new(free.iter(*slots).collect(), retired);
     Ok(Index::from_parts(Parts { spare, ..parts }))
@@ -61,12 +61,12 @@ pub fn salvage(path: &Path, run: &Run) -> Result<(Index, Vec<String>)> {
     let layout = header.layout();
     let sums = read_sums(path, &file, layout.sums())?;
     let bad = RefCell::default();
-    let reader = SectionReader { path, file: &file, sums: &sums, bad: Some(&bad) };
+    let reader = SectionReader { path, file: &file, sums: &sums, bad: Some(&bad), run };
     let (parts, free) = parts(&reader, &layout, header)?;
     let Parts { vectors, graph, live, slots, .. } = &parts;
     let slots = *slots;
     let mut mended = Vec::new();
-    let norms = structure::mend_vectors(path, &layout, vectors, &free, slots)?;
+    let norms = structure::mend_vectors(path, &layout, vectors, &free, slots, run)?;
     if norms > 0 {
         mended.push(format!("{norms} norms were computed anew"));
     }
@@ -115,7 +115,7 @@ fn parts(reader: &SectionReader<'_>, layout: &Layout, header: Header) -> Result<
     let ids = match (arena(IDS)?, arena(ORDER)?) {
         (Some(by_slot), Some(order)) => {
             let stored = StoredIds { by_slot: &by_slot, order: &order, next: header.next_id };
-            structure::check_ids(path, layout, &stored, &live, header.slots)?;
+            structure::check_ids(path, layout, &stored, &live, header.slots, reader.run)?;
             let slots: Vec<u32> = live.see(|live| live.iter(header.slots).collect());
             Ids::from_stored(by_slot, slots.into_iter(), header.next_id)
         }
@@ -159,6 +159,7 @@ struct SectionReader<'a> {
     /// Where the blocks are noted, by number, whose sum does not match and that can be made anew; without, they are
     /// refused as all others are.
     bad: Option<&'a RefCell<BTreeSet<u64>>>,
+    run: &'a Run,
 }
 
 impl SectionReader<'_> {
@@ -169,6 +170,7 @@ impl SectionReader<'_> {
         // Runs of an arena end anywhere in a block: the sum goes on from one to the next.
         let mut fill = |out: &mut [u8]| {
             for piece in out.chunks_mut(PIECE) {
+                self.run.check()?;
                 read_at(self.path, self.file, at, piece)?;
                 let mut rest = &*piece;
                 while !rest.is_empty() {

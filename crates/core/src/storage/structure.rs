@@ -9,6 +9,7 @@ use crate::blocks::{Layout, Section};
 use crate::error::Result;
 use crate::hnsw::{Graph, MAX_LEVEL, PROTECTED, most_protected, slot_of};
 use crate::live::Live;
+use crate::run::Run;
 use crate::vectors::Vectors;
 
 /// In the list of levels: the slot hangs on a chain, or is free; links must not lead to it.
@@ -35,6 +36,7 @@ struct Snapshot<'a> {
     vectors: &'a Vectors,
     live: &'a Live,
     slots: u32,
+    run: &'a Run,
 }
 
 impl Snapshot<'_> {
@@ -50,6 +52,7 @@ impl Snapshot<'_> {
 }
 
 /// Checks that all rows fit together, so that no search can leave them, run in circles or return what is not there.
+#[expect(clippy::too_many_arguments, reason = "the parts of an index that is not one yet")]
 pub fn check(
     path: &Path,
     layout: &Layout,
@@ -58,8 +61,9 @@ pub fn check(
     live: &Live,
     free: &Bits,
     slots: u32,
+    run: &Run,
 ) -> Result<()> {
-    let snapshot = Snapshot { path, layout, graph, vectors, live, slots };
+    let snapshot = Snapshot { path, layout, graph, vectors, live, slots, run };
     let levels = check_nodes(&snapshot, free)?;
     check_vectors(&snapshot, &levels)?;
     check_links(&snapshot, &levels)?;
@@ -71,6 +75,7 @@ pub fn check(
 fn check_vectors(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
     let mut row = vec![0; snapshot.vectors.row_bytes()];
     for (slot, _) in (0..).zip(levels).filter(|&(_, &level)| level != FREE) {
+        snapshot.run.check()?;
         // SAFETY: all rows were read from the file, and nobody writes them.
         let checked = unsafe { snapshot.vectors.check_stored(slot, &mut row) };
         if let Err((part, message)) = checked {
@@ -81,10 +86,18 @@ fn check_vectors(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
 }
 
 /// As [`check`] checks vectors; norms that are not theirs are computed anew. Says how many.
-pub fn mend_vectors(path: &Path, layout: &Layout, vectors: &Vectors, free: &Bits, slots: u32) -> Result<u64> {
+pub fn mend_vectors(
+    path: &Path,
+    layout: &Layout,
+    vectors: &Vectors,
+    free: &Bits,
+    slots: u32,
+    run: &Run,
+) -> Result<u64> {
     let mut row = vec![0; vectors.row_bytes()];
     let mut mended = 0;
     for slot in (0..slots).filter(|&slot| !free.get(slot)) {
+        run.check()?;
         // SAFETY: all rows were read from the file, and nobody else knows them yet.
         match unsafe { vectors.check_stored(slot, &mut row) } {
             Ok(()) => {}
@@ -109,6 +122,7 @@ fn check_nodes(snapshot: &Snapshot<'_>, free: &Bits) -> Result<Vec<u8>> {
     let mut levels = Vec::with_capacity(slots as usize);
     let mut next_upper = 0;
     for slot in 0..slots {
+        snapshot.run.check()?;
         let row = graph.row(slot, 0);
         if let Err(message) = row.check_stored(slots) {
             return links.refuse(slot, message);
@@ -166,6 +180,7 @@ fn check_links(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
     let mut linked_by = vec![0u64; levels.len()];
     let mut row_number = 0;
     for (slot, &level) in (0..slots).zip(levels) {
+        snapshot.run.check()?;
         if level >= FREE {
             continue;
         }
@@ -212,6 +227,7 @@ fn check_tree(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
     let (mut own, mut theirs) = (vec![0; graph.capacity(0)], vec![0; graph.capacity(0)]);
     let (mut nodes, mut ends) = (0, 0);
     while let Some(node) = stack.pop() {
+        snapshot.run.check()?;
         nodes += 1;
         let degree = graph.row(node, 0).read(&mut own);
         let mut edges = 0;
@@ -248,6 +264,7 @@ fn check_chains(snapshot: &Snapshot<'_>, levels: &[u8]) -> Result<()> {
     let links = snapshot.rows(LINKS);
     let mut hung = vec![false; levels.len()];
     for node in (0..slots).filter(|&slot| levels[slot as usize] != TWIN) {
+        snapshot.run.check()?;
         for twin in graph.twins(node) {
             let bad = levels[twin as usize] != TWIN || std::mem::replace(&mut hung[twin as usize], true);
             // SAFETY: all rows were read from the file, and nobody writes them.
@@ -273,10 +290,11 @@ pub struct StoredIds<'a> {
 }
 
 /// Checks that ids are distinct and not negative: `order` lists the live slots by ascending id.
-pub fn check_ids(path: &Path, layout: &Layout, ids: &StoredIds<'_>, live: &Live, slots: u32) -> Result<()> {
+pub fn check_ids(path: &Path, layout: &Layout, ids: &StoredIds<'_>, live: &Live, slots: u32, run: &Run) -> Result<()> {
     let rows = Rows { path, section: layout.section(ORDER) };
     let mut previous = -1i64;
     for place in 0..live.count() as u32 {
+        run.check()?;
         // SAFETY: `order` has a row for each live slot, and nobody writes it.
         let slot: u32 = bytemuck::pod_read_unaligned(unsafe { ids.order.bytes(place) });
         if slot >= slots || !live.now(slot) {

@@ -22,11 +22,12 @@ const BUFFER: usize = 256 * BLOCK;
 /// disk then: the commits of a database beside, for one, two to four times as long at the worst.
 const SYNCED: usize = 32 << 20;
 
-/// See [`Index::save`].
-pub fn save(index: &Index, path: &Path) -> Result<()> {
+/// See [`Index::save_watched`].
+pub fn save(index: &Index, path: &Path, run: &Run) -> Result<()> {
     // Rows of a damaged snapshot must not get sums of their own.
-    index.check_snapshot(&Run::new(0))?;
-    replace(path, |file| write_snapshot(index, file))
+    index.check_snapshot(run)?;
+    let saved = replace(path, |file| write_snapshot(index, file, run));
+    saved.map_err(|error| if run.is_cancelled() { Error::Cancelled } else { error })
 }
 
 /// Puts what `write` writes in the place of a file, once it is whole and on the disk.
@@ -106,8 +107,9 @@ fn sync_folder(target: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder(target))?.sync_all() } else { Ok(()) }
 }
 
-fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
-    let _adds_wait = index.hold_writers();
+/// Writes what an index is at one moment. A run that is cancelled makes it an error, of whatever kind.
+fn write_snapshot(index: &Index, file: &File, run: &Run) -> io::Result<()> {
+    let _changes_wait = index.writing(run).map_err(io::Error::other)?;
     let slots = index.end();
     let live = index.live.see(|live| live.copy(slots));
     let header = Header {
@@ -127,7 +129,7 @@ fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
     free.iter(slots).for_each(|slot| _ = used.remove(slot));
     let used = used.runs(slots);
     let (layer0, upper) = index.graph.arenas();
-    let mut out = BlockWriter::new(file);
+    let mut out = BlockWriter::new(file, run);
     out.put_header(&header)?;
     for (_, arena) in index.vectors.arenas() {
         if let Some(arena) = arena {
@@ -176,14 +178,15 @@ fn write_snapshot(index: &Index, file: &File) -> io::Result<()> {
 /// Writes whole blocks and keeps the sum of each.
 struct BlockWriter<'a> {
     file: &'a File,
+    run: &'a Run,
     buffer: Vec<u8>,
     sums: Vec<u32>,
     unsynced: usize,
 }
 
 impl<'a> BlockWriter<'a> {
-    fn new(file: &'a File) -> Self {
-        BlockWriter { file, buffer: Vec::with_capacity(BUFFER), sums: Vec::new(), unsynced: 0 }
+    fn new(file: &'a File, run: &'a Run) -> Self {
+        BlockWriter { file, run, buffer: Vec::with_capacity(BUFFER), sums: Vec::new(), unsynced: 0 }
     }
 
     /// The header is its own witness, and no sum is kept of it.
@@ -210,6 +213,7 @@ impl<'a> BlockWriter<'a> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.run.check().map_err(io::Error::other)?;
         self.sums.extend(self.buffer.chunks(BLOCK).map(sum));
         self.file.write_all(&self.buffer)?;
         self.unsynced += self.buffer.len();

@@ -48,7 +48,7 @@ pub fn describe(index: &Index) -> String {
     if store != Store::Given {
         writeln!(text, "store {}", store.name(dtype)).unwrap();
     }
-    let stats = index.stats().unwrap();
+    let stats = index.stats(&one_thread()).unwrap();
     writeln!(text, "nodes {:?} degrees {:?}", stats.nodes_per_layer, stats.degree_histogram).unwrap();
     writeln!(text, "entry {:?} links {} duplicates {}", stats.entry_point, report.links, report.duplicates).unwrap();
     writeln!(text, "ids {ids:?}").unwrap();

@@ -190,7 +190,7 @@ pub fn answers(index: &Index, case: &Case) -> Result<Answers, Error> {
         assert!(index.contains(id)?, "id {id} is listed but not contained");
     }
     assert!(!index.contains(-1)? && !index.contains(i64::MAX)?);
-    index.stats()?;
+    index.stats(&one_thread())?;
     Ok(Answers {
         vectors: index.get(&ids)?,
         ids,
@@ -234,7 +234,7 @@ pub fn answers_are_true(index: &Index, case: &Case) -> Result<(), Error> {
             }
         }
     }
-    index.stats().map(|_| ())
+    index.stats(&one_thread()).map(|_| ())
 }
 
 pub const QUERIES: usize = 5;

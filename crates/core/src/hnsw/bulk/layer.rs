@@ -41,11 +41,6 @@ pub struct Layer<'a> {
     tree: Option<Tree>,
 }
 
-/// Whether a node keeps as many candidates as insertion would, to tell how neighbourhoods widen. One in eight is enough.
-fn tells_spread(slot: u32) -> bool {
-    slot.is_multiple_of(8)
-}
-
 /// A node's links on a layer, to be written.
 struct Links {
     slots: Vec<u32>,
@@ -92,6 +87,11 @@ impl<'a> Layer<'a> {
         slot >= self.bulk.first
     }
 
+    /// Whether a node keeps enough candidates to tell how neighbourhoods widen.
+    fn tells_spread(&self, slot: u32) -> bool {
+        Spread::asks(slot, self.bulk.end as usize)
+    }
+
     fn place(&self, slot: u32) -> usize {
         // On layer 0 all slots are nodes, but for twins.
         match self.nodes.get(slot as usize) {
@@ -120,7 +120,7 @@ impl<'a> Layer<'a> {
         let keep = if self.number == 0 { (2 * ef_construction / 5).clamp(LEAST, MOST) } else { MOST };
         let step = progress.step(self.percent(60), parts.len());
         let ask = |slot| {
-            let keep = if tells_spread(slot) { keep.max(ef_construction.min(Spread::FAR)) } else { keep };
+            let keep = if self.tells_spread(slot) { keep.max(Spread::farthest(ef_construction)) } else { keep };
             Asking { slot, near: &self.chosen[self.place(slot)], keep }
         };
         run.for_each_uncounted(parts.len(), 1, Buffers::default, |buffers, i| {
@@ -158,7 +158,7 @@ impl<'a> Layer<'a> {
                     list.sort_unstable();
                     let mut known = HashSet::<u32>::from_iter([*slot]);
                     list.retain(|c| known.insert(c.slot()));
-                    if learns && tells_spread(*slot) {
+                    if learns && self.tells_spread(*slot) {
                         graph.spread.learn(list, 0.0);
                     }
                     let far = &leaders[self.place(*slot) * fan_out..][..fan_out];
