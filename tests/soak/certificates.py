@@ -28,7 +28,7 @@ from vicinal.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-QUERIES = 240
+QUERIES = 600
 REAL = sorted(Path(os.environ.get("VICINAL_DATA", "/nowhere")).glob("*_base.npy"))
 
 

@@ -92,7 +92,7 @@ pub unsafe fn screen(
 }
 
 /// Shows runs of blocks, with a bit for each of their lanes that is in one of the ranges, which ascend.
-fn each_blocks(
+pub(super) fn each_blocks(
     ranges: impl Iterator<Item = Range<u32>>,
     most: usize,
     mut look: impl FnMut(u32, &[u16]) -> Result<()>,
@@ -104,7 +104,7 @@ fn each_blocks(
         while at < range.end {
             let (block, from) = (at / ROWS, at % ROWS);
             let next = first + lanes.len() as u32;
-            if block > next || (block == next && lanes.len() == most) {
+            if !lanes.is_empty() && (block > next || (block == next && lanes.len() == most)) {
                 look(first, &lanes)?;
                 lanes.clear();
             }

@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 use proptest::prelude::*;
 
+use super::screen::each_blocks;
 use super::{Basis, Probe, Scratch, TOGETHER, Table, screen};
 use crate::flat::{Measure, Plane, Space};
 use crate::run::Run;
@@ -152,6 +153,28 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    /// Whatever the ranges: every slot in them is shown once, no other, and few enough blocks at a time.
+    #[test]
+    fn each_slot_is_shown_once(steps in prop::collection::vec((0u32..200, 1u32..200), 0..20), most in 1usize..40) {
+        let mut end = 0;
+        let ranges: Vec<_> = steps.iter().map(|&(gap, rows)| {
+            let start = end + gap;
+            end = start + rows;
+            start..end
+        }).collect();
+        let mut shown = Vec::new();
+        each_blocks(ranges.iter().cloned(), most, |first, lanes| {
+            assert!((1..=most).contains(&lanes.len()) && lanes[0] != 0);
+            for (block, lanes) in (first..).zip(lanes) {
+                shown.extend((0..16).filter(|lane| lanes >> lane & 1 == 1).map(|lane| 16 * block + lane));
+            }
+            Ok(())
+        }).unwrap();
+        prop_assert_eq!(shown, ranges.into_iter().flatten().collect::<Vec<u32>>());
     }
 }
 
