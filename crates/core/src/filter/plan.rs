@@ -48,11 +48,17 @@ pub struct Task {
 /// Of any search, before the first row is looked at.
 const SETUP: f32 = 5000.0;
 /// How many times what a walk would cost if all matches were near, a scan has to cost for a walk to be tried.
-const WORTH: f32 = 2.5;
+const WORTH: f32 = 2.0;
 /// Hops from match to match, relative to the length of the list.
 const JUMPS: f32 = 1.6;
 /// Of looking through the links of a node that does not match.
 const LOOK: f32 = 100.0;
+/// Of a byte of rows that lie in order: where they fit the caches, and how much more where they are many more than that.
+const BYTE: f32 = 0.04;
+const FAR_BYTE: f32 = 0.04;
+/// Bytes of rows that are as many.
+const FAR: f32 = 4e6;
+
 impl Costs {
     /// The costs of each query of a task.
     pub fn new(params: &Params, task: Task) -> Self {
@@ -61,7 +67,7 @@ impl Costs {
         let [read, scanned] = [form.walk_bytes(params.dim), form.scan_bytes(params.dim)].map(|bytes| bytes as f32);
         let row = match (queries <= STREAM, gathered || matching == slots) {
             // Rows in order stream; scattered ones are waited for.
-            (true, true) => 2.0 + 0.05 * scanned,
+            (true, true) => 2.0 + (BYTE + FAR_BYTE * (matching as f32 * scanned / FAR).min(1.0)) * scanned,
             (true, false) => 8.0 + 0.1 * scanned,
             // Coded once for all queries, then multiplied in tiles: fast as that is where the machine has AMX, it is
             // reckoned at half the speed, since most have not.
@@ -71,8 +77,8 @@ impl Costs {
         let measure = 10.0 + 0.15 * read;
         // Estimates keep more candidates within the bound than distances do.
         let (hop, hops_of_reach) = match params.layout {
-            Layout::Fast => (150.0 + 0.25 * (params.code_bytes() as f32 + read), 0.85),
-            Layout::Compact => (400.0 + links * (4.0 + 0.7 * (10.0 + measure)), 0.4),
+            Layout::Fast => (150.0 + 0.25 * (params.code_bytes() as f32 + read), 0.75),
+            Layout::Compact => (300.0 + links * (8.0 + 0.09 * read), 0.36),
         };
         let share = matching as f32 / slots.max(1) as f32;
         let hops = |share| hops_of_reach * reach(filtered, share, k, ef).min(slots as f32);

@@ -103,7 +103,7 @@ impl<'a> Measure<'a> {
             Dtype::U8 => [self.dot(bytes), sum_u8(bytes, bytes, |x, _| x * x)],
             Dtype::I8 => [self.dot(bytes), sum_i8(bytes, bytes, |x, _| x * x)],
             // Each addition waits for the one before it in its lane: two sums at once take the time of one.
-            _ => sums_f32(&self.query, &self.row, |q, x| [q * x, x * x]),
+            _ => sums_f32(&self.query, &self.row, |q, x| q * x, |_, x| x * x).map(total),
         }
     }
 }
@@ -153,33 +153,44 @@ pub fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
 
 #[inline(always)]
 fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let [sum] = sums_f32(q, x, |q, x| [term(q, x)]);
-    sum
+    let [lanes, _] = sums_f32(q, x, term, |_, _| 0.0);
+    total(lanes)
 }
 
+/// The lanes of two sums.
 #[inline(always)]
-fn sums_f32<const N: usize>(q: &[f32], x: &[f32], terms: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
-    let mut lanes = [[0.0; LANES]; N];
+fn sums_f32(
+    q: &[f32],
+    x: &[f32],
+    term: impl Fn(f64, f64) -> f64,
+    other: impl Fn(f64, f64) -> f64,
+) -> [[f64; LANES]; 2] {
+    let (mut lanes, mut others) = ([0.0; LANES], [0.0; LANES]);
     let (q8, q_rest) = q.as_chunks::<LANES>();
     let (x8, x_rest) = x.as_chunks::<LANES>();
     for (q, x) in q8.iter().zip(x8) {
+        // Lane by lane for each sum in turn: both at once would not be vectorised.
+        let (q, x) = (q.map(f64::from), x.map(f64::from));
         for lane in 0..LANES {
-            let terms = terms(f64::from(q[lane]), f64::from(x[lane]));
-            for (lanes, term) in lanes.iter_mut().zip(terms) {
-                lanes[lane] += term;
-            }
+            lanes[lane] += term(q[lane], x[lane]);
+        }
+        for lane in 0..LANES {
+            others[lane] += other(q[lane], x[lane]);
         }
     }
     for (lane, (&q, &x)) in q_rest.iter().zip(x_rest).enumerate() {
-        let terms = terms(f64::from(q), f64::from(x));
-        lanes.iter_mut().zip(terms).for_each(|(lanes, term)| lanes[lane] += term);
+        lanes[lane] += term(f64::from(q), f64::from(x));
+        others[lane] += other(f64::from(q), f64::from(x));
     }
-    lanes.map(|lanes| {
-        // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
-        let lanes = std::hint::black_box(lanes);
-        let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
-        (four[0] + four[2]) + (four[1] + four[3])
-    })
+    [lanes, others]
+}
+
+#[inline(always)]
+fn total(lanes: [f64; LANES]) -> f64 {
+    // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
+    let lanes = std::hint::black_box(lanes);
+    let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// 255^2 * 65536, the largest sum, fits in 32 bits without a sign.

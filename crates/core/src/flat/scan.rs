@@ -361,9 +361,9 @@ impl<'a> Scan<'a> {
 
     /// Measures all candidates that are left.
     fn measure(&self, query: usize, partial: &mut Partial) {
-        let slots: Vec<u32> = partial.candidates.take().collect();
-        for &slot in &slots {
-            match self.row(slot) {
+        let rows: Vec<(u32, Plane<'_>)> = partial.candidates.take().map(|slot| (slot, self.row(slot))).collect();
+        for (_, row) in &rows {
+            match row {
                 Plane::Whole(bytes) | Plane::Levels(bytes) => prefetch(bytes.as_ptr(), bytes.len()),
                 Plane::Split { hi, lo } => {
                     prefetch(hi.as_ptr(), hi.len());
@@ -372,10 +372,10 @@ impl<'a> Scan<'a> {
             }
         }
         let mut measure = Measure::new(self.space, self.queries.row(query));
-        for &slot in &slots {
-            partial.nearest.offer(measure.distance(self.row(slot)), slot);
+        for &(slot, row) in &rows {
+            partial.nearest.offer(measure.distance(row), slot);
         }
-        partial.measured += slots.len() as u32;
+        partial.measured += rows.len() as u32;
     }
 
     /// The nearest of all ranges of rows for a query, and how many rows were measured for it.

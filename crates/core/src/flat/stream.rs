@@ -218,7 +218,7 @@ impl Stream {
                 count += usize::from(passes(limit, i));
             }
             let near = &mut near[..count];
-            if count > 2 * self.k {
+            if count > self.k {
                 // With the nearest first the bar sinks at once, and most of the others don't pass any more.
                 near.select_nth_unstable_by(self.k, |&i, &j| raws[j].total_cmp(&raws[i]));
             }
