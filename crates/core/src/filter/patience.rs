@@ -17,9 +17,9 @@ pub struct Patience {
 const TRIAL: f32 = 0.125;
 /// How much longer than a scan a walk may take, when it has, and when it is expected to.
 const LONGER: f32 = 1.5;
-const EXPECTED_LONGER: f32 = 2.0;
+const EXPECTED_LONGER: f32 = 1.25;
 /// What is expected of the share that passes counts for as many nodes as this.
-const BELIEF: f32 = 10.0;
+const BELIEF: f32 = 5.0;
 
 impl Patience {
     /// That of a walk that ends by itself.

@@ -48,7 +48,7 @@ pub struct Task {
 /// Of any search, before the first row is looked at.
 const SETUP: f32 = 5000.0;
 /// How many times what a walk would cost if all matches were near, a scan has to cost for a walk to be tried.
-const WORTH: f32 = 2.0;
+const WORTH: f32 = 1.7;
 /// Hops from match to match, relative to the length of the list.
 const JUMPS: f32 = 1.6;
 /// Of looking through the links of a node that does not match.
@@ -78,7 +78,7 @@ impl Costs {
         // Estimates keep more candidates within the bound than distances do.
         let (hop, hops_of_reach) = match params.layout {
             Layout::Fast => (150.0 + 0.25 * (params.code_bytes() as f32 + read), 0.75),
-            Layout::Compact => (300.0 + links * (8.0 + 0.09 * read), 0.36),
+            Layout::Compact => (300.0 + links * (25.0 + 0.06 * read), 0.36),
         };
         let share = matching as f32 / slots.max(1) as f32;
         let hops = |share| hops_of_reach * reach(filtered, share, k, ef).min(slots as f32);

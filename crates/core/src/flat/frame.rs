@@ -95,7 +95,13 @@ impl Centre {
     }
 }
 
-/// The squared norm.
+/// The squared norm. In eight sums, each of which waits for itself alone.
 pub(super) fn square(row: &[f32]) -> f64 {
-    row.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
+    let mut lanes = [0.0; 8];
+    for values in row.chunks(lanes.len()) {
+        for (lane, &x) in lanes.iter_mut().zip(values) {
+            *lane += f64::from(x) * f64::from(x);
+        }
+    }
+    lanes.iter().sum()
 }

@@ -61,10 +61,9 @@ impl<'a> Measure<'a> {
             // Not `-dot`, which would make the 0 of orthogonal vectors a -0.
             Metric::Ip => (0.0 - self.dot(bytes)) as f32,
             Metric::Cosine => {
-                let [dot, squared_row] = self.dot_and_square(bytes);
-                let norms = (self.squared_norm * squared_row).sqrt();
+                let norms = (self.squared_norm * self.squared_row(bytes)).sqrt();
                 // Rounding can leave the cosine a hair above 1; a distance below 0 would surprise.
-                (1.0 - dot / norms).max(0.0) as f32
+                (1.0 - self.dot(bytes) / norms).max(0.0) as f32
             }
             Metric::Hamming => {
                 let differing = count(self.bytes, bytes, |q, x| q ^ x);
@@ -96,14 +95,12 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// The product with the row, and the squared norm of that.
     #[inline(always)]
-    fn dot_and_square(&self, bytes: &[u8]) -> [f64; 2] {
+    fn squared_row(&self, bytes: &[u8]) -> f64 {
         match self.space.dtype {
-            Dtype::U8 => [self.dot(bytes), sum_u8(bytes, bytes, |x, _| x * x)],
-            Dtype::I8 => [self.dot(bytes), sum_i8(bytes, bytes, |x, _| x * x)],
-            // Each addition waits for the one before it in its lane: two sums at once take the time of one.
-            _ => sums_f32(&self.query, &self.row, |q, x| q * x, |_, x| x * x).map(total),
+            Dtype::U8 => sum_u8(bytes, bytes, |x, _| x * x),
+            Dtype::I8 => sum_i8(bytes, bytes, |x, _| x * x),
+            _ => sum_f32(&self.row, &self.row, |x, _| x * x),
         }
     }
 }
@@ -153,40 +150,17 @@ pub fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
 
 #[inline(always)]
 fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let [lanes, _] = sums_f32(q, x, term, |_, _| 0.0);
-    total(lanes)
-}
-
-/// The lanes of two sums.
-#[inline(always)]
-fn sums_f32(
-    q: &[f32],
-    x: &[f32],
-    term: impl Fn(f64, f64) -> f64,
-    other: impl Fn(f64, f64) -> f64,
-) -> [[f64; LANES]; 2] {
-    let (mut lanes, mut others) = ([0.0; LANES], [0.0; LANES]);
+    let mut lanes = [0.0; LANES];
     let (q8, q_rest) = q.as_chunks::<LANES>();
     let (x8, x_rest) = x.as_chunks::<LANES>();
     for (q, x) in q8.iter().zip(x8) {
-        // Lane by lane for each sum in turn: both at once would not be vectorised.
-        let (q, x) = (q.map(f64::from), x.map(f64::from));
         for lane in 0..LANES {
-            lanes[lane] += term(q[lane], x[lane]);
-        }
-        for lane in 0..LANES {
-            others[lane] += other(q[lane], x[lane]);
+            lanes[lane] += term(f64::from(q[lane]), f64::from(x[lane]));
         }
     }
-    for (lane, (&q, &x)) in q_rest.iter().zip(x_rest).enumerate() {
-        lanes[lane] += term(f64::from(q), f64::from(x));
-        others[lane] += other(f64::from(q), f64::from(x));
+    for ((lane, &q), &x) in lanes.iter_mut().zip(q_rest).zip(x_rest) {
+        *lane += term(f64::from(q), f64::from(x));
     }
-    [lanes, others]
-}
-
-#[inline(always)]
-fn total(lanes: [f64; LANES]) -> f64 {
     // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
     let lanes = std::hint::black_box(lanes);
     let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);

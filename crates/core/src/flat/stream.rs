@@ -50,14 +50,14 @@ const FAINT: f64 = 1e-19;
 const SLACK: f64 = 1e-6;
 
 /// Queries, ready for rows of one layout.
-pub(super) struct Stream {
+pub(super) struct Stream<'q> {
     space: Space,
     /// Squared distances, inner products, or distances of bits.
     kernel: BatchFn,
-    /// Compared with zero, a row shows its squared norm.
+    /// Compared with zero, a row whose norm is not known shows its square.
     norms: Option<BatchFn>,
     zero: Vec<u8>,
-    asked: Vec<Asked>,
+    asked: Vec<Asked<'q>>,
     /// Relative error of the kernels' sums: `e` above.
     rounding: f64,
     /// How far a row may be from what is read of it, relative to that: `R` above.
@@ -82,8 +82,8 @@ impl Loops for Decode<'_> {
     }
 }
 
-struct Asked {
-    query: Vec<u8>,
+struct Asked<'q> {
+    query: &'q [u8],
     norm: f64,
     limit: Limit,
 }
@@ -100,29 +100,23 @@ impl Limit {
     const NONE: Limit = Limit { weight: 0.0, threshold: f32::NEG_INFINITY };
 }
 
-impl Stream {
+impl<'q> Stream<'q> {
     /// `queries` are of the query dtype; `reading` is what is read of the rows to come, of which the nearest `k` are
     /// wanted.
-    pub fn new<'a>(
-        isa: Isa,
-        space: Space,
-        queries: impl Iterator<Item = &'a [u8]>,
-        reading: Reading,
-        k: usize,
-    ) -> Self {
+    pub fn new(isa: Isa, space: Space, queries: impl Iterator<Item = &'q [u8]>, reading: Reading, k: usize) -> Self {
         let Space { dim, metric, dtype } = space;
         let coded = reading.code == Code::Levels;
         let code = if coded { Code::F32 } else { reading.code };
         let kernel = |form| batch_for(isa, form, code).expect("the unit's instruction set is there");
         let form = if metric == Metric::Cosine { Form::Dot } else { metric.form() };
-        let ask = |query: &[u8]| {
+        let ask = |query: &'q [u8]| {
             let mut norm = 0.0;
             if !metric.on_bits() {
                 let mut values = vec![0.0; dim];
                 floats(if dtype.is_float() { Dtype::F32 } else { dtype }, Plane::Whole(query), &mut values);
                 norm = square(&values).sqrt();
             }
-            Asked { query: query.to_vec(), norm, limit: Limit::NONE }
+            Asked { query, norm, limit: Limit::NONE }
         };
         // See `vicinal_kernels`: sums of floats; sums of integers are rounded once.
         let sums = if dtype.is_float() { dim as f64 / 4.0 + 16.0 } else { 0.0 };
@@ -135,7 +129,7 @@ impl Stream {
             space,
             kernel: kernel(form),
             norms: normed(space).then(|| kernel(Form::SqL2)),
-            zero: vec![0; asked.first().map_or(0, |asked| asked.query.len())],
+            zero: Vec::new(),
             asked,
             rounding: (sums + 2.0) * f64::from(f32::EPSILON / 2.0),
             residual: reading.residual,
@@ -197,12 +191,13 @@ impl Stream {
         if let Some(known) = known {
             norms[..n].copy_from_slice(&known[..n]);
         } else if let Some(kernel) = self.norms {
+            self.zero.resize(self.asked[0].query.len(), 0);
             compare(kernel, &self.zero, &mut norms);
             norms.iter_mut().for_each(|norm| *norm = norm.sqrt());
         }
         for query in 0..self.asked.len() {
             let asked = &self.asked[query];
-            compare(self.kernel, &asked.query, &mut raws);
+            compare(self.kernel, asked.query, &mut raws);
             if self.less_is_nearer() {
                 raws.iter_mut().for_each(|raw| *raw = -*raw);
             }
