@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vicinal import checks
+from vicinal import guarantee as proofs
 from vicinal.errors import InvalidInputError
 from vicinal.tune import target_recall
 
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """What a search is asked for, as in `Index.search`; with a target its effort is found out.
-
-    A guarantee and its budget were checked.
-    """
+    """What a search is asked for, as in `Index.search`; with a target its effort is found out."""
 
     k: int
     ef_search: int
@@ -47,3 +45,13 @@ def knobs(
         threads=checks.threads(threads),
         target=None if target is None else target_recall(target),
     )
+
+
+def guaranteed(
+    how: Knobs, guarantee: str | float | None, budget: float | None, metric: str
+) -> Knobs:
+    """The same knobs with what is to be proven, checked; as they are where nothing is."""
+    if guarantee is None and budget is None:
+        return how
+    proofs.asked(guarantee, budget, metric)
+    return replace(how, guarantee=guarantee, budget=budget)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import apsw
     from numpy.typing import ArrayLike, NDArray
 
+    from vicinal.collection.answers import Hits
     from vicinal.collection.knobs import Knobs
+    from vicinal.collection.nearest import Found
     from vicinal.collection.shelf import Shelf
     from vicinal.collection.space import Space
     from vicinal.collection.states import State, States
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from vicinal.collection.watched import Walked
     from vicinal.filters import Expr
     from vicinal.map import CityMap
+    from vicinal.records.catalog import VectorSpec
     from vicinal.records.rows import Id
     from vicinal.records.table import Table
 
@@ -69,11 +72,13 @@ class Look:
             if looked is None:
                 return None
             (view, allowed), walked = looked
-            hits = self._shelf.hits(connection, by_distance(walked.found, spec.metric))
+            hits = self._hits(connection, walked.found, spec)
+            proven = walked.proven and self._hits(connection, walked.proven, spec)
             seen = told.slots_of(walked.ways[-1]) if walked.ways else []
             met = None if condition is None or allowed is None else (condition, allowed)
             asked = (knobs.k, knobs.ef_search, spec.metric)
-            return told.explained(view, walked, hits, self._names(connection, seen), asked, met)
+            names = self._names(connection, seen)
+            return told.explained(view, walked, hits, proven, names, asked, met)
 
         return self._states.answered(look)
 
@@ -128,6 +133,12 @@ class Look:
     def rows(self, slots: Iterable[int]) -> dict[int, Any]:
         """The records of slots that there are."""
         return self._states.answered(lambda connection: self._table.rows(connection, slots))
+
+    def _hits(self, connection: apsw.Connection, found: Found, spec: VectorSpec) -> Hits:
+        places = by_distance(found, spec.metric)
+        return self._shelf.hits(
+            connection, places, estimate=found.estimate, certificate=found.certificate
+        )
 
     def _names(self, connection: apsw.Connection, slots: Iterable[int]) -> dict[int, Id]:
         rows = self._table.rows(connection, slots)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
 from vicinal.collection.figures import collection_stats
-from vicinal.collection.knobs import knobs
+from vicinal.collection.knobs import guaranteed, knobs
 from vicinal.collection.look import Look
 from vicinal.collection.measured import measure_recall
 from vicinal.collection.searching import Searching
@@ -39,6 +39,8 @@ class Looking(Searching):
         using: str | None = None,
         ef_search: int = 64,
         plan: str = "auto",
+        guarantee: str | float | None = None,
+        budget: float | None = None,
     ) -> CollectionExplanation:
         """Search for one query, and tell the way: the same search, by the same code.
 
@@ -46,7 +48,7 @@ class Looking(Searching):
         ----------
         vector : array-like, shape (dim,) or (1, dim), or str
             The query; of a collection with an embedder also a text.
-        k, filter, using, ef_search
+        k, filter, using, ef_search, guarantee, budget
             As in `search`.
         plan : {"auto", "graph", "scan"}
             Which way to search the graph, as in `Index.search`; `search` leaves it to "auto".
@@ -56,7 +58,8 @@ class Looking(Searching):
         CollectionExplanation
             The hits, the way through the graph with ids of records, what the filter let through,
             what was stepped over since it was retired, and what was compared one by one since the
-            graph does not have it yet. Printed, a tree.
+            graph does not have it yet. With a guarantee also what was proven, what that took, and
+            what the walk had missed; that search is made besides. Printed, a tree.
 
         Raises
         ------
@@ -65,7 +68,8 @@ class Looking(Searching):
         """
         vector = self._embedding.queries(vector)
         space, condition = self._states.space(using), self._parsed(filter)
-        return self._look().explain(space, vector, condition, knobs(k, ef_search, plan=plan))
+        how = guaranteed(knobs(k, ef_search, plan=plan), guarantee, budget, space.spec.metric)
+        return self._look().explain(space, vector, condition, how)
 
     @telemetry.traced()
     def why_not(

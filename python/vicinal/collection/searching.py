@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vicinal import checks, telemetry
-from vicinal import guarantee as proofs
 from vicinal.collection.contents import Contents
-from vicinal.collection.knobs import knobs
+from vicinal.collection.knobs import guaranteed, knobs
 from vicinal.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -112,8 +110,7 @@ class Searching(Contents):
                 raise InvalidInputError(
                     "a guarantee is of the k nearest; leave out mmr, group_by and target_recall"
                 )
-            proofs.asked(guarantee, budget, space.spec.metric)
-            how = replace(how, guarantee=guarantee, budget=budget)
+            how = guaranteed(how, guarantee, budget, space.spec.metric)
         if group_by is None:
             return self._ask.by_vector(space, vector, condition, how, payloads=shown, mmr=mmr)
         if mmr is not None:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from vicinal.collection.view import View
     from vicinal.collection.watched import Walked
     from vicinal.explain import Explanation
+    from vicinal.explain.tell import Pairs
     from vicinal.filters import Expr
     from vicinal.records.rows import Id
-    from vicinal.result import Counters
+    from vicinal.result import Certificate, Counters
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -58,6 +59,9 @@ class CollectionExplanation(Told["Id | None"]):
         of records, None for one that is not part of the state that was asked: it was retired.
     reranked : tuple of Reranked
         In the order that the walk left them in.
+    proven : Hits or None
+        What the search answers with the guarantee that was asked for, its `certificate` included;
+        None without one. `hits` and the counters are of the walk.
     """
 
     k: int
@@ -75,9 +79,13 @@ class CollectionExplanation(Told["Id | None"]):
     expected: dict[str, int]
     layers: tuple[Layer[Id | None], ...]
     reranked: tuple[Reranked[Id | None], ...]
+    proven: Hits | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as what JSON can hold; a bound of infinity is None, a UUID its text."""
+        """Give all of it as what JSON can hold.
+
+        A bound or an epsilon of infinity is None, a UUID its text.
+        """
         return {
             "k": self.k,
             "ef_search": self.ef_search,
@@ -92,9 +100,9 @@ class CollectionExplanation(Told["Id | None"]):
             "retired": self.retired,
             "rows": self.rows,
             **self._costs_as_dict(),
-            "ids": [tell.plain(name) for name in self.hits.ids],
-            "distances": self.hits.distances,
+            **tell.pairs_as_dict(_pairs(self.hits)),
             **self._way_as_dict(),
+            "proven": self._proof_as_dict(),
         }
 
     def _costs(self) -> Counters | None:
@@ -114,13 +122,24 @@ class CollectionExplanation(Told["Id | None"]):
             yield f"asked for {self.asked:,}{times}: {self.retired:,} retired, stepped over", []
         if self.rows:
             yield f"{self.rows:,} not in the graph yet, compared one by one", []
-        yield tell.found(self.hits.ids, [hit.distance or 0.0 for hit in self.hits])
+        yield tell.found(_pairs(self.hits))
+        yield from self._proof()
+
+    def _answer(self) -> Pairs[Id | None]:
+        return _pairs(self.hits)
+
+    def _proven(self) -> tuple[Certificate, Pairs[Id | None]] | None:
+        if self.proven is None:
+            return None
+        assert self.proven.certificate is not None, "it was asked for"
+        return self.proven.certificate, _pairs(self.proven)
 
 
 def explained(
     view: View,
     walked: Walked,
     hits: Hits,
+    proven: Hits | None,
     names: Mapping[int, Id],
     asked: tuple[int, int, str],
     condition: tuple[Expr, np.ndarray[Any, Any]] | None,
@@ -133,6 +152,8 @@ def explained(
     walked : Walked
     hits : Hits
         What it found.
+    proven : Hits, optional
+        What was found with the guarantee that was asked for.
     names : mapping
         Of the slots that are told of, as far as they are of records.
     asked : (k, ef_search, metric)
@@ -157,7 +178,12 @@ def explained(
         {"scan": 0, "graph": 0} if way is None else way.expected,
         () if way is None else _layers(way, names),
         () if way is None else _reranked(way, names),
+        proven,
     )
+
+
+def _pairs(hits: Hits) -> Pairs[Id | None]:
+    return [(hit.id, hit.distance or 0.0) for hit in hits]
 
 
 def _reranked(way: Explanation, names: Mapping[int, Id]) -> tuple[Reranked[Id | None], ...]:

@@ -38,10 +38,13 @@ class Walked:
         What `nearest` gives.
     ways : list of Explanation
         Of the graph, in slots: one for each time that it was asked, the last for what was taken.
+    proven : Found or None
+        What `nearest` gives with a guarantee, where one was asked for.
     """
 
     found: Found
     ways: list[Explanation]
+    proven: Found | None
 
 
 class Watched(Face):
@@ -69,7 +72,10 @@ class Watched(Face):
         return rows if asked.ndim else rows[0]
 
     def walk(self, query: NDArray[Any], knobs: Knobs, allowed: NDArray[np.int64] | None) -> Walked:
-        """Search for one query by the code of `Collection.search`, and note the ways."""
+        """Search for one query by the code of `Collection.search`, and note the ways.
+
+        A guarantee is for a search of its own, besides.
+        """
         view, ways = self._view, list[Explanation]()
 
         def search(
@@ -88,8 +94,11 @@ class Watched(Face):
             found.counters = answer.counters
             return found
 
-        found = nearest(view, self._spec, query[None], knobs, allowed, search)
-        return Walked(found[0], ways)
+        asked = (view, self._spec, query[None])
+        plain = replace(knobs, guarantee=None, budget=None)
+        found = nearest(*asked, plain, allowed, search)[0]
+        proven = None if knobs.guarantee is None else nearest(*asked, knobs, allowed)[0]
+        return Walked(found, ways, proven)
 
     def explain(
         self,

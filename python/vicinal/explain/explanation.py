@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vicinal.explain.route import Layer, Reranked
-    from vicinal.result import Counters, SearchResult
+    from vicinal.explain.tell import Pairs
+    from vicinal.result import Certificate, Counters, SearchResult
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -70,7 +70,6 @@ class Explanation(Told[int]):
     def to_dict(self) -> dict[str, Any]:
         """Give all of it as what JSON can hold; a bound or an epsilon of infinity is None."""
         counters = self.counters
-        ids, distances = _pairs(self.result)
         return {
             "k": self.k,
             "ef_search": self.ef_search,
@@ -79,8 +78,7 @@ class Explanation(Told[int]):
             "expected": dict(self.expected),
             "matching": int(counters.matching),
             **self._costs_as_dict(),
-            "ids": ids,
-            "distances": distances,
+            **tell.pairs_as_dict(_pairs(self.result)),
             **self._way_as_dict(),
             "proven": self._proof_as_dict(),
         }
@@ -89,46 +87,21 @@ class Explanation(Told[int]):
         return self.counters
 
     def _branches(self) -> Iterator[tuple[str, list[str]]]:
-        answer = self.result
         yield self._plan_among(f"{self.counters.matching:,}")
         yield from self._way()
-        yield tell.found(*_pairs(answer))
-        if self.proven is not None:
-            yield self._proof(self.proven)
+        yield tell.found(_pairs(self.result))
+        yield from self._proof()
 
-    def _proof(self, proven: SearchResult) -> tuple[str, list[str]]:
-        """The branch of the certificate."""
-        told = proven.certificate
-        assert told is not None
-        heading = "certified" if told.certified else "not certified within the budget"
-        if told.epsilon == 0.0:
-            heading += ": these are the true neighbours"
-        elif math.isfinite(told.epsilon):
-            heading += f": no distance is more than {1 + told.epsilon:.6g} times the true one"
-        by = "compared" if told.bounded == 0 else f"measured, {told.bounded:,} bounded by codes"
-        lines = [f"{told.measured:,} vectors {by} ({told.share:.2%})"]
-        walked = set(self.result.ids.tolist())
-        lines += [
-            f"not found by the walk: {tell.called(name)} at {far:.6g}"
-            for name, far in zip(*_pairs(proven), strict=True)
-            if name not in walked
-        ]
-        return heading, lines
+    def _answer(self) -> Pairs[int]:
+        return _pairs(self.result)
 
-    def _proof_as_dict(self) -> dict[str, Any] | None:
+    def _proven(self) -> tuple[Certificate, Pairs[int]] | None:
         if self.proven is None:
             return None
-        told = self.proven.certificate
-        assert told is not None
-        ids, distances = _pairs(self.proven)
-        return {
-            **asdict(told),
-            "epsilon": told.epsilon if math.isfinite(told.epsilon) else None,
-            "ids": ids,
-            "distances": distances,
-        }
+        assert self.proven.certificate is not None, "it was asked for"
+        return self.proven.certificate, _pairs(self.proven)
 
 
-def _pairs(answer: SearchResult) -> tuple[list[int], list[float]]:
-    """The ids and the distances that were found."""
-    return answer.ids[: answer.counts].tolist(), answer.distances[: answer.counts].tolist()
+def _pairs(answer: SearchResult) -> Pairs[int]:
+    ids, distances = answer.ids[: answer.counts], answer.distances[: answer.counts]
+    return list(zip(ids.tolist(), distances.tolist(), strict=True))

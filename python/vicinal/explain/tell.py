@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import html
 import math
-from typing import TYPE_CHECKING, Any, Generic
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from vicinal.explain.route import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rich.tree import Tree
 
     from vicinal.explain.route import Layer, Reranked
-    from vicinal.result import Counters
+    from vicinal.result import Certificate, Counters
+
+#: What was found, and how far each is.
+Pairs: TypeAlias = "list[tuple[Name, float]]"
 
 #: Hops of a layer that are written out; those between the first and the last of them are counted.
 SHOWN = 12
@@ -45,6 +49,14 @@ class Told(Generic[Name]):
 
     def _branches(self) -> Iterator[tuple[str, list[str]]]:
         """Heading and lines of each part."""
+        raise NotImplementedError
+
+    def _answer(self) -> Pairs[Name]:
+        """What the search found."""
+        raise NotImplementedError
+
+    def _proven(self) -> tuple[Certificate, Pairs[Name]] | None:
+        """What was proven, and of which answer; None if no guarantee was asked for."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -106,6 +118,35 @@ class Told(Generic[Name]):
             heading = f"{len(self.reranked)} measured from full vectors, {len(moved)} moved"
             yield heading, lines
 
+    def _proof(self) -> Iterator[tuple[str, list[str]]]:
+        """The branch of the certificate, where a guarantee was asked for."""
+        proven = self._proven()
+        if proven is None:
+            return
+        told, pairs = proven
+        heading = "certified" if told.certified else "not certified within the budget"
+        if told.epsilon == 0.0:
+            heading += ": these are the true neighbours"
+        elif math.isfinite(told.epsilon):
+            heading += f": no distance is more than {1 + told.epsilon:.6g} times the true one"
+        by = "compared" if told.bounded == 0 else f"measured, {told.bounded:,} bounded by codes"
+        lines = [f"{told.measured:,} vectors {by} ({told.share:.2%})"]
+        walked = {name for name, _ in self._answer()}
+        lines += [
+            f"not found by the walk: {called(name)} at {far:.6g}"
+            for name, far in pairs
+            if name not in walked
+        ]
+        yield heading, lines
+
+    def _proof_as_dict(self) -> dict[str, Any] | None:
+        proven = self._proven()
+        if proven is None:
+            return None
+        told, pairs = proven
+        epsilon = told.epsilon if math.isfinite(told.epsilon) else None
+        return {**asdict(told), "epsilon": epsilon, **pairs_as_dict(pairs)}
+
     def _costs_as_dict(self) -> dict[str, Any]:
         """What the search cost, as what JSON can hold; None where there was no graph to ask."""
         counters = self._costs()
@@ -151,10 +192,14 @@ class Told(Generic[Name]):
         }
 
 
-def found(names: Iterable[Any], distances: Iterable[float]) -> tuple[str, list[str]]:
+def found(pairs: Pairs[Any]) -> tuple[str, list[str]]:
     """The branch of the answer."""
-    lines = [f"{called(name)} at {far:.6g}" for name, far in zip(names, distances, strict=True)]
-    return f"found {len(lines)}", lines
+    return f"found {len(pairs)}", [f"{called(name)} at {far:.6g}" for name, far in pairs]
+
+
+def pairs_as_dict(pairs: Pairs[Any]) -> dict[str, list[Any]]:
+    """What was found as what JSON can hold."""
+    return {"ids": [plain(name) for name, _ in pairs], "distances": [far for _, far in pairs]}
 
 
 def called(name: object) -> str:

@@ -103,6 +103,10 @@ def test_what_a_search_did_is_shown_from_a_shell(full, vicinal):
         assert as_json["ids"] == docs.search(X[6] + 0.01, 3).ids
         far = docs.search(X[6] + 0.01, 9).ids[-1]
         why = docs.why_not(X[6] + 0.01, far, 3)
+    proof = ("db", "explain", *asked, "--guarantee", "exact", "--budget")
+    assert "certified: these are the true neighbours" in vicinal(*proof, "1.0").out
+    assert vicinal(*proof, 0, "--json").json["proven"]["measured"] == N
+    assert "a share of them from 0.0 to 1.0" in vicinal(*proof, "1.5").err
     said = vicinal("db", "why-not", *asked, far, "--row", 1, "-k", 3)
     assert (said.status, said.out.strip()) == (0, str(why))
     said = vicinal("db", "why-not", *asked, far, "--row", 1, "-k", 3, "--json").json

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,51 @@ def test_where_most_were_retired_the_graph_is_asked_again(
     assert way.retired >= 80
     assert f"asked for {way.asked:,} in {way.rounds} rounds: {way.retired} retired" in str(way)
     assert way.hits.ids == near[80:85]
+
+
+@pytest.mark.parametrize("condition", [None, f.cat == "b", f.n < 0], ids=["all", "some", "none"])
+def test_a_guarantee_says_what_was_proven(
+    town: Town, rng: np.random.Generator, condition: Any
+) -> None:
+    missed = 0
+    for query in make_rows(rng, "f32", 8, DIM):
+        how = {"filter": condition, "ef_search": 1, "plan": "graph"}
+        way = town.docs.explain(query, K, **how, guarantee="exact")
+        walked = town.docs.explain(query, K, **how)
+        assert (way.hits, way.counters.hops) == (walked.hits, walked.counters.hops)
+        assert (walked.proven, walked.to_dict()["proven"]) == (None, None)
+        proven = town.docs.search(query, K, **how, guarantee="exact")
+        assert way.proven == proven == town.docs.search(query, K, filter=condition, exact=True)
+        assert asdict(way.proven.certificate) == asdict(proven.certificate)
+        assert way.proven.certified
+        text, told = str(way), json.loads(json.dumps(way.to_dict(), allow_nan=False))["proven"]
+        assert "certified: these are the true neighbours" in text
+        assert told["ids"] == [str(i) if isinstance(i, uuid.UUID) else i for i in proven.ids]
+        assert (told["certified"], told["epsilon"]) == (True, 0)
+        lacking = [hit for hit in proven if hit.id not in way.hits.ids]
+        assert text.count("not found by the walk") == len(lacking)
+        for hit in lacking:
+            called = repr(hit.id) if isinstance(hit.id, str) else str(hit.id)
+            assert f"not found by the walk: {called} at" in text
+        missed += len(lacking)
+    assert (missed > 0) == (proven.ids != [])
+    poor = town.docs.explain(query, K, **how, guarantee="exact", budget=0)
+    assert ("not certified within the budget" in str(poor)) == (missed > 0)
+
+
+def test_without_a_graph_the_proof_is_that_all_were_compared(db: vicinal.Database) -> None:
+    docs = db.collection("docs", dim=2, metric="ip", if_missing="create")
+    docs.upsert(["a", "b"], [[1, 0], [0, 1]])
+    way = docs.explain([1, 0], 1, guarantee="exact", budget=0)
+    assert (way.proven.ids, way.proven.certified) == (["a"], True)
+    assert "2 vectors compared (100.00%)" in str(way)
+    for how, message in (
+        ({"guarantee": "sure"}, '"exact"'),
+        ({"budget": 3}, 'give guarantee="exact" too'),
+        ({"guarantee": 0.1}, "inner products"),
+    ):
+        with pytest.raises(vicinal.InvalidInputError, match=message):
+            docs.explain([1, 0], 1, **how)
 
 
 @pytest.mark.parametrize(("metric", "dtype"), SPACES)

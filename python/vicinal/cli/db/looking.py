@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vicinal.cli.asked import all_of, one_of
+from vicinal.cli.asked import all_of, one_of, read_number
 from vicinal.cli.db.options import (
     CollectionName,
     DatabaseFolder,
@@ -18,8 +18,10 @@ from vicinal.cli.db.options import (
 )
 from vicinal.cli.files import check_output
 from vicinal.cli.options import (
+    Budget,
     First,
     Force,
+    Guarantee,
     Json,
     MostShown,
     Page,
@@ -38,6 +40,7 @@ EXPLAIN_EXAMPLES = """\b
 Examples:
   vicinal db explain shop.db docs queries.npy -k 3
   vicinal db explain shop.db docs queries.npy --row 7 --filter '{"cat": "x"}' --plan graph
+  vicinal db explain shop.db docs queries.npy --guarantee exact
 """
 
 
@@ -51,21 +54,25 @@ def explain(
     using: Using = None,
     ef_search: WalkEf = 64,
     plan: Plan = "auto",
+    guarantee: Guarantee = None,
+    budget: Budget = None,
     column: QueryColumn = None,
     json: Json = False,
 ) -> None:
     """Search for one of the queries, and show the way as a tree.
 
     Layer by layer: where it was entered, the hops with their distances, what the filter let
-    through, what was stepped over since it was retired, and what was compared one by one.
+    through, what was stepped over since it was retired, and what was compared one by one; then the
+    answer and, with --guarantee, what was proven of it.
     """
     import vicinal
 
-    condition, query = read_filter(filter), one_of(queries, column, row)
+    how: dict[str, Any] = {"filter": read_filter(filter), "using": using}
+    how |= {"ef_search": ef_search, "plan": plan}
+    how |= {"guarantee": read_number(guarantee), "budget": read_number(budget)}
+    query = one_of(queries, column, row)
     with vicinal.open(database, mode="r") as db:
-        way = db.collection(collection).explain(
-            query, k, filter=condition, using=using, ef_search=ef_search, plan=plan
-        )
+        way = db.collection(collection).explain(query, k, **how)
     if json:
         print_json(_about("db explain", database, collection, row) | way.to_dict())
     else:
