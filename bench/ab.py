@@ -29,6 +29,7 @@ from vicinal.bench import Settings, prepare
 from vicinal.bench.curves import Spread, value_at
 from vicinal.bench.peers import Contender, parse
 from vicinal.bench.suite import Seat, run
+from vicinal.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +58,12 @@ def side(label: str, text: str, adapter: str) -> Seat:
 
 def built(revision: str) -> Path:
     """Return the wheel of a commit, building it if it was not built before."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short=12", revision]
-    commit = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    name = f"{revision}^{{commit}}"
+    command = ["git", "-C", str(ROOT), "rev-parse", "--verify", "--short=12", name]
+    asked = subprocess.run(command, check=False, capture_output=True, text=True)
+    if asked.returncode:
+        raise InvalidInputError(f"rev={revision}: no such commit here")
+    commit = asked.stdout.strip()
     folder = RESULTS / "builds" / commit
     if not list(folder.glob("*.whl")):
         say(f"building {commit}")
@@ -85,9 +90,16 @@ def installed(wheel: Path) -> Path:
     return python
 
 
+def there(name: str, value: str) -> Path:
+    """Return the path of a file that a side names."""
+    if not Path(value).is_file():
+        raise InvalidInputError(f"{name}={value}: no such file")
+    return Path(value)
+
+
 INTERPRETERS: dict[str, Callable[[str], Path]] = {
-    "python": Path,
-    "wheel": lambda value: installed(Path(value).resolve()),
+    "python": lambda value: there("python", value),
+    "wheel": lambda value: installed(there("wheel", value).resolve()),
     "rev": lambda value: installed(built(value)),
 }
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def told(main: Callable[[], None]) -> None:
     """Run a program; what its user got wrong is a line, not a traceback."""
     try:
         main()
-    except (VicinalError, ValueError) as error:
+    except (VicinalError, ValueError, subprocess.CalledProcessError) as error:
         raise SystemExit(f"error: {error}") from error
 
 

@@ -33,7 +33,7 @@ def target(path: str | os.PathLike[str], endings: Iterable[str] = ()) -> Path:
     Raises
     ------
     InvalidInputError
-        A folder, or another ending.
+        A folder, something in what is a file, or another ending.
     FileMissingError
         No such folder to write to.
     """
@@ -43,9 +43,18 @@ def target(path: str | os.PathLike[str], endings: Iterable[str] = ()) -> Path:
         raise InvalidInputError(f"{wanted}: is a folder; name a file")
     if known and wanted.suffix.lower() not in known:
         raise InvalidInputError(f"{wanted}: the ending must be one of {', '.join(known)}")
-    if not os.path.isdir(wanted.parent):  # noqa: PTH112
-        raise FileMissingError(f"{wanted.parent}: no such folder; make it first")
+    folder_of(wanted)
     return wanted
+
+
+def folder_of(path: Path) -> Path:
+    """The folder that a file is to be written to, if it is there."""
+    folder = path.parent
+    if os.path.isdir(folder):  # noqa: PTH112
+        return folder
+    if os.path.exists(folder):  # noqa: PTH110
+        raise InvalidInputError(f"{folder}: is a file, not a folder; no file can be in it")
+    raise FileMissingError(f"{folder}: no such folder; make it first")
 
 
 @contextmanager

@@ -111,6 +111,9 @@ def test_a_missing_folder_is_refused_before_the_work(vicinal, data, monkeypatch)
     said = vicinal("build", data / "vectors.npy", "-o", data / "no" / "a.vicinal")
     assert said.status == 3
     assert "no such folder" in said.err
+    said = vicinal("build", data / "vectors.npy", "-o", data / "vectors.npy" / "a.vicinal")
+    assert said.status == 2
+    assert "is a file, not a folder" in said.err
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")

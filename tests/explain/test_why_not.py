@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import vicinal
+from severed import sever
 from support import CASES, distances, make_rows
 from vicinal import explain
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DIM, N, K = 24, 600, 8
 
@@ -180,6 +185,27 @@ def test_what_no_link_leads_to(rng: np.random.Generator) -> None:
     ask = (rows[17], 17, K, 10, None, "raise", "graph")
     assert explain.why_not(Severed(ix, 17), *ask).cause == "not reachable"
     assert explain.why_not(ix, *ask).cause == "found"
+
+
+def test_a_file_in_which_no_link_leads_to_it_is_called_damaged(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    rows = rng.normal(size=(300, 8)).astype(np.float32)
+    ix = vicinal.Index(8)
+    ix.add(rows, threads=1)
+    lost = int(np.flatnonzero(ix.graph().levels == 0)[17])
+    ix.save(tmp_path / "cut.vicinal")
+    sever(tmp_path / "cut.vicinal", lost)
+    said = f"row {lost}: no protected edges lead to it"
+    with pytest.raises(vicinal.CorruptionError, match=said):
+        vicinal.Index.open(tmp_path / "cut.vicinal")
+    # A map opens without a look at all links, and does not find it.
+    mapped = vicinal.Index.open(tmp_path / "cut.vicinal", mmap=True)
+    assert lost not in mapped.search(rows[lost], K, plan="graph", ef_search=200).ids
+    with pytest.raises(vicinal.CorruptionError, match=said):
+        mapped.why_not(rows[lost], lost, K, plan="graph")
+    mended, _ = vicinal.Index.salvage(tmp_path / "cut.vicinal")
+    assert mended.why_not(rows[lost], lost, K, plan="graph").found
 
 
 def test_a_missed_vector_costs_no_copy_of_the_graph(

@@ -207,8 +207,12 @@ def test_bad_input_is_refused_and_nothing_written(rng: np.random.Generator, tmp_
         ix.map(tmp_path / "nowhere" / "page.html")
     with pytest.raises(invalid, match="is a folder"):
         ix.map(tmp_path)
+    with pytest.raises(invalid, match=r"must be one of \.html, \.htm"):
+        ix.map(tmp_path / "page.pdf", layout="pca")
     assert [*tmp_path.iterdir()] == []
     ix.map(page, layout="pca")
+    with pytest.raises(invalid, match=r"page\.html: is a file, not a folder"):
+        ix.map(page / "page.html", layout="pca")
     assert [*tmp_path.iterdir()] == [page]
 
 

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
-from vicinal.errors import FileMissingError, InvalidInputError, StorageError
+from vicinal.errors import InvalidInputError, StorageError
+from vicinal.outputs import folder_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,15 +26,13 @@ def check_output(path: Path, force: bool, at_least: int = 0) -> None:
     at_least : int
         Bytes that it will have at the very least.
     """
-    folder = path.parent
     if path.is_dir():
         raise InvalidInputError(f"{path}: is a folder; name a file")
     if path.exists() and not path.is_file():
         raise InvalidInputError(f"{path}: is a device or pipe; name an ordinary file")
     if path.exists() and not force:
         raise InvalidInputError(f"{path}: exists already; --force replaces it")
-    if not folder.is_dir():
-        raise FileMissingError(f"{folder}: no such folder; make it first")
+    folder = folder_of(path)
     try:
         # What permissions, quotas and read-only systems really allow, only an attempt tells.
         with tempfile.TemporaryFile(dir=folder):

@@ -158,7 +158,8 @@ class Looking(Searching):
         MissingExtraError
             No plotly; or no umap-learn for ``layout="umap"``.
         InvalidInputError
-            More than 100 queries, a color that no payload has, and whatever `search` refuses.
+            More than 100 queries, a color that no payload has, a page that is no .html, and
+            whatever `search` refuses.
         FileMissingError, StorageError
             The page could not be written.
         """

@@ -133,6 +133,8 @@ class Looking(Exploring):
             The index does not hold the id.
         InvalidInputError
             More than one query, and whatever `search` refuses.
+        CorruptionError
+            The cause is damage of a file that was opened as a map: the message has the row.
 
         Examples
         --------
@@ -212,7 +214,7 @@ class Looking(Exploring):
             No plotly; or no umap-learn for ``layout="umap"``.
         InvalidInputError
             More than 100 queries, labels of another number than the vectors, a color that no
-            payload has, and whatever `search` refuses.
+            payload has, a page that is no .html, and whatever `search` refuses.
         FileMissingError, StorageError
             The page could not be written.
         """

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Queries of one map: each has its way in the page, and its misses looked into.
 MOST_QUERIES = 100
+#: What the name of a page may end with.
+ENDINGS = (".html", ".htm")
 #: Vectors of one map: a browser holds no more.
 MOST_SHOWN = 1_000_000
 
@@ -60,7 +62,7 @@ class CityMap:
         StorageError
             The system could not write it.
         """
-        with atomic(target(path)) as part:
+        with atomic(target(path, ENDINGS)) as part:
             part.write_text(self.html, encoding="utf-8")
 
     def _repr_html_(self) -> str:
@@ -105,7 +107,7 @@ def draw(
     except ImportError as error:
         raise MissingExtraError("the map needs plotly: pip install 'vicinal[plot]'") from error
     if path is not None:
-        target(path)  # before the work begins
+        target(path, ENDINGS)  # before the work begins
     wish = Wish(
         _queries(index, queries),
         checks.integer("k", k, 1, checks.MAX_K),

@@ -212,6 +212,35 @@ def check(town: Town, query: NDArray[Any], i: int, condition: Any, true: NDArray
     return why.cause
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_replaced_record_is_judged_by_the_vector_that_it_has(
+    town: Town, rng: np.random.Generator, compacted: bool
+) -> None:
+    """Its old place in the graph, near the query or not, has no say; a deleted one is not there."""
+    query = make_rows(rng, "f32", 1, DIM)[0]
+    near = [int(i) for i in np.argsort(town.true(query))[: 2 * K]]
+    far = [int(i) for i in np.argsort(-town.rows @ query) if i not in town.gone][-K:]
+    moved, come, gone = near[:K:2], far[::2], near[1:K:2]
+    town.rows[moved] = make_rows(rng, "f32", len(moved), DIM) - 3 * query
+    town.rows[come] = query + make_rows(rng, "f32", len(come), DIM) * 1e-3
+    for i in (*moved, *come):
+        town.put(range(i, i + 1))
+    town.docs.delete([name(i) for i in gone])
+    town.gone += gone
+    town.late |= {*moved, *come}
+    if compacted:
+        town.docs.compact()
+        town.late.clear()
+    true = town.true(query)
+    causes = {i: check(town, query, i, None, true) for i in (*moved, *come, *near[K:])}
+    assert {causes[i] for i in moved} == {"beyond k"}
+    if not compacted:  # they are compared one by one
+        assert {causes[i] for i in come} == {"found"}
+    for i in gone:
+        with pytest.raises(vicinal.NotFoundError, match="has no record"):
+            town.docs.why_not(query, name(i), K)
+
+
 def test_each_cause_happens(town: Town, rng: np.random.Generator) -> None:
     seen = set()
     for query in make_rows(rng, "f32", 6, DIM):
