@@ -134,13 +134,13 @@ def test_few_points_and_equal_points(n: int) -> None:
 def test_a_large_index_is_sampled_and_the_page_says_so(rng: np.random.Generator) -> None:
     ix = build(rng)
     queries = rng.normal(size=(2, DIM)).astype(np.float32)
-    drawn = ix.map(None, queries, k=K, most=300, layout="pca")
+    drawn = ix.map(None, queries, k=K, ef_search=K, most=300, layout="pca")
     data = told(drawn)
     assert (drawn.shown, drawn.count) == (len(data["ids"]), data["count"]) == (300, N)
     shown = {int(number) for number in data["ids"]}
     for query in queries:
         assert {*ix.search(query, K, exact=True).ids.tolist()} <= shown
-        way = ix.explain(query, K, plan="graph")
+        way = ix.explain(query, K, ef_search=K, plan="graph")
         assert {hop.id for layer in way.layers for hop in layer.hops} <= shown
 
 
