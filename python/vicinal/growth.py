@@ -15,11 +15,11 @@ from vicinal.arrays import query_rows, stored_rows
 from vicinal.errors import InvalidInputError
 from vicinal.intervals import share_found
 from vicinal.plots import Axis, Panel, Plot, Series
+from vicinal.plots.drawn import Drawn
 from vicinal.plots.look import BLUE, GREEN, OWN
 from vicinal.progress import reporting
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
@@ -69,8 +69,10 @@ class GrowthPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class GrowthReport:
+class GrowthReport(Drawn):
     """What `Index.measure_growth` found.
+
+    `plot` draws distances, time, recall and memory against size.
 
     Attributes
     ----------
@@ -85,18 +87,14 @@ class GrowthReport:
     ef_search: int
     n_queries: int
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
-        """Draw distances, time, recall and memory against size; see `Plot.save` for ``path``."""
-        drawn = Plot(
+    def _drawn(self) -> Plot:
+        return Plot(
             "As the index grows",
             _panels(self.points, self.k),
             f"{self.n_queries:,} queries, k = {self.k}, ef_search = {self.ef_search}; medians of "
             "one query at a time on one thread.",
             size=(5.4, 3.4),
         )
-        if path is not None:
-            drawn.save(path, theme=theme)
-        return drawn
 
 
 def _panels(points: Sequence[GrowthPoint], k: int) -> list[Panel]:

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vicinal.plots import Axis, Panel, Plot, Series
+from vicinal.plots.drawn import Drawn
 from vicinal.plots.look import BLUE, OWN
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stats:
+class Stats(Drawn):
     """The shape of an index.
+
+    `plot` draws the nodes of each layer, and how many links they have.
 
     Attributes
     ----------
@@ -57,27 +58,13 @@ class Stats:
         """Memory held, divided by the number of vectors."""
         return sum(self.bytes.values()) / self.count if self.count else 0.0
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
-        """Draw the nodes of each layer, and how many links they have.
-
-        Parameters
-        ----------
-        path : str or Path, optional
-            A file to write: .png, .svg or .html. Needs ``pip install 'vicinal[plot]'``.
-        theme : {"light", "dark"}
-            As in `Plot.save`.
-
-        Returns
-        -------
-        Plot
-            With `save`; a notebook shows it.
-        """
+    def _drawn(self) -> Plot:
         histograms = [
             _degrees(layer, counts)
             for layer, counts in enumerate(self.degree_histogram)
             if counts.sum() > 1  # one node has nobody to link to
         ]
-        drawn = Plot(
+        return Plot(
             "Layers and links",
             [_layers(self.nodes_per_layer), *histograms],
             f"{self.count:,} vectors, {self.bytes_per_vector:,.0f} bytes each with their links. "
@@ -85,9 +72,6 @@ class Stats:
             columns=3,
             size=(4.4, 3.2),
         )
-        if path is not None:
-            drawn.save(path, theme=theme)
-        return drawn
 
 
 def _layers(nodes: NDArray[np.int64]) -> Panel:

@@ -13,10 +13,10 @@ from vicinal.arrays import query_rows
 from vicinal.errors import InvalidInputError
 from vicinal.intervals import share_found
 from vicinal.plots import Axis, Panel, Plot, Rule, Series
+from vicinal.plots.drawn import Drawn
 from vicinal.plots.look import BLUE, GREEN, OWN
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
@@ -50,8 +50,10 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class TuneReport:
+class TuneReport(Drawn):
     """What `Index.tune` found.
+
+    `plot` draws recall against speed and against ``ef_search``, with the choice and the target.
 
     Attributes
     ----------
@@ -86,30 +88,13 @@ class TuneReport:
     stored: bool
     curve: tuple[CurvePoint, ...]
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
-        """Draw recall against speed and against ``ef_search``, with the choice and the target.
-
-        Parameters
-        ----------
-        path : str or Path, optional
-            A file to write: .png, .svg or .html. Needs ``pip install 'vicinal[plot]'``.
-        theme : {"light", "dark"}
-            As in `Plot.save`.
-
-        Returns
-        -------
-        Plot
-            With `save`; a notebook shows it.
-        """
-        drawn = Plot(
+    def _drawn(self) -> Plot:
+        return Plot(
             f"ef_search for a recall of {self.target_recall:g}",
             _panels(self),
             f"{self.n_queries:,} {'stored vectors' if self.stored else 'queries'}, k = {self.k}. "
             "Bars are 95% intervals of recall; speeds are of this machine at that moment.",
         )
-        if path is not None:
-            drawn.save(path, theme=theme)
-        return drawn
 
 
 def _panels(report: TuneReport) -> list[Panel]:
