@@ -31,16 +31,24 @@ pub fn has_room(graph: &Graph, links: &[u32]) -> bool {
 /// Nodes in the order in which they are asked to adopt: `near` (nearest first), then those that protected edges lead
 /// to from there, nearest in edges first.
 pub fn foster_homes<'a>(graph: &'a Graph, near: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    // The first has room nearly always.
+    near.iter().copied().chain(std::iter::once_with(|| beyond(graph, near)).flatten())
+}
+
+/// The nodes that protected edges lead to from some, nearest in edges first.
+fn beyond(graph: &Graph, near: &[u32]) -> impl Iterator<Item = u32> {
     let mut queue: VecDeque<u32> = near.iter().copied().collect();
     let mut seen: HashSet<u32> = near.iter().copied().collect();
     let mut links = vec![0; graph.capacity(0)];
-    std::iter::from_fn(move || {
+    let children = move || {
         let node = queue.pop_front()?;
         let degree = graph.row(node, 0).read(&mut links);
-        let children = links[..degree].iter().filter(|&&link| link & PROTECTED != 0);
-        queue.extend(children.map(|&link| slot_of(link)).filter(|&child| seen.insert(child)));
-        Some(node)
-    })
+        let children = links[..degree].iter().filter(|&&link| link & PROTECTED != 0).map(|&link| slot_of(link));
+        let new: Vec<u32> = children.filter(|&child| seen.insert(child)).collect();
+        queue.extend(&new);
+        Some(new)
+    };
+    std::iter::from_fn(children).flatten()
 }
 
 /// The trees so far: of each slot the way to the root of its tree, and how many edges it has.

@@ -29,7 +29,7 @@ impl<'a> Editor<'a> {
         let mut query = Vec::new();
         // SAFETY: nodes of the graph were written.
         unsafe { self.vectors.read_query(node, &mut query) };
-        self.vectors.scorer(&query).score(&slots, &mut scores);
+        self.vectors.scorer_from(node, &query).score(&slots, &mut scores);
         scores
     }
 

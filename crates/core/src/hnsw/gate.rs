@@ -71,9 +71,16 @@ impl<A: Admission> Gate<A> {
         if A::EVERYONE { 1.0 } else { self.passed.max(1) as f32 / self.came.max(1) as f32 }
     }
 
-    /// The score beyond which candidates are not worth a hop, by the nearest found so far.
+    /// The score beyond which candidates are not worth a hop, by the nearest found so far, after so many hops.
+    ///
+    /// The exponent of the early stop is a mean over all of the data. Where neighbourhoods widen faster than that, in a
+    /// dense cluster amid wide data, the factor is too small, and the rule would end a walk as soon as it had found `k`.
+    /// The paper's search makes `ef` hops at least, so this one does.
     #[inline(always)]
-    pub fn bound(&self, found: &Pool) -> f32 {
+    pub fn bound(&self, found: &Pool, hops: u32) -> f32 {
+        if self.stop.is_some() && (hops as usize) < self.ef {
+            return f32::INFINITY;
+        }
         if A::TWO_HOP || self.admit.is_open() {
             return match self.stop {
                 Some(stop) => self.times_the_kth(stop, self.factor, found),

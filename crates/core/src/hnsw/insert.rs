@@ -6,21 +6,32 @@ use super::ends::EdgeCodes;
 use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
 use super::knn_search::lowest_descent;
-use super::pool::Candidate;
+use super::pool::{Candidate, Pool};
 use super::row::{LockedRow, NONE, PROTECTED, slot_of};
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
 use super::select_neighbors::select_neighbors;
 use super::spread::Spread;
+use super::turns::{INTERLEAVED, take_turns};
 use crate::error::Result;
 use crate::filter::Everyone;
 use crate::run::Run;
 use crate::slots::Slots;
-use crate::vectors::{Scorer, Vectors};
+use crate::vectors::{CodeScorer, Scorer, Vectors};
 
 /// Rows that are linked one after another before threads join in: in a graph of a handful, each would miss the others.
 const SEED_ROWS: usize = 256;
+/// Groups of rows that a thread claims at a time.
+const GROUPS: usize = 4;
+
+/// Hops of a walk on layer 0 that go beyond half of the candidates that are asked for. The last candidates are hardly ever
+/// chosen: what fewer hops lose, more links win back for less. Where few candidates are asked for, none is left out.
+const HOPS: usize = 30;
+/// Hops of a walk on a layer above, which has few nodes.
+const HOPS_ABOVE: usize = 64;
+/// A node may choose one link in so many more than M on layer 0, if so many lie in different directions.
+const MORE: usize = 4;
 
 /// Links new slots into a graph.
 pub struct Inserter<'a> {
@@ -29,6 +40,34 @@ pub struct Inserter<'a> {
     vectors: &'a Vectors,
     ef_construction: usize,
     slots: usize,
+}
+
+/// A row that is on its way in.
+struct Newcomer<'a> {
+    slot: u32,
+    level: usize,
+    query: &'a [u8],
+    scorer: CodeScorer<'a>,
+}
+
+/// Candidates on a layer.
+struct Gathered {
+    /// Nearest first.
+    nearest: Vec<Candidate>,
+    /// Beyond it, others were left out.
+    bound: f32,
+}
+
+impl Gathered {
+    /// Adds a candidate that the walk did not come by. What lies beyond what was left out is none: it would be a stray
+    /// one behind a gap.
+    fn offer(&mut self, candidate: Candidate) {
+        let slot = candidate.slot();
+        if candidate.score() < self.bound && self.nearest.iter().all(|other| other.slot() != slot) {
+            let place = self.nearest.partition_point(|&other| other < candidate);
+            self.nearest.insert(place, candidate);
+        }
+    }
 }
 
 impl<'a> Inserter<'a> {
@@ -40,120 +79,189 @@ impl<'a> Inserter<'a> {
     /// Links slots into a graph of `there` nodes. See [`Inserter::insert`].
     pub fn insert_all(&self, slots: &Slots, there: usize, run: &Run) -> Result<()> {
         let seeds = SEED_ROWS.saturating_sub(there).min(slots.len());
-        let mut scratch = Scratch::default();
-        for i in 0..seeds {
+        let insert = |lanes: &mut [Scratch; INTERLEAVED], first: usize, end: usize| {
+            let group: Vec<u32> = (first..end.min(first + INTERLEAVED)).map(|i| slots.get(i)).collect();
+            self.insert(&group, lanes);
+            run.advance(group.len() as u64);
+        };
+        let mut lanes = Default::default();
+        for first in (0..seeds).step_by(INTERLEAVED) {
             run.check()?;
-            self.insert(slots.get(i), &mut scratch);
-            run.advance(1);
+            insert(&mut lanes, first, seeds);
         }
-        run.for_each(slots.len() - seeds, 16, Scratch::default, |scratch, i| {
-            self.insert(slots.get(seeds + i), scratch);
+        let groups = (slots.len() - seeds).div_ceil(INTERLEAVED);
+        run.for_each_uncounted(groups, GROUPS, Default::default, |lanes, group| {
+            insert(lanes, seeds + group * INTERLEAVED, slots.len());
             Ok(())
         })
     }
 
-    /// Links `slot`, whose rows were laid out by [`Graph::lay_out`]. Threads may insert different slots at once, and
-    /// searches go on meanwhile: a node is linked to before anything links to it, and each row has its own lock.
-    pub fn insert(&self, slot: u32, scratch: &mut Scratch) {
-        let level = self.graph.row(slot, 0).level();
-        // 1. A node that will be the new top moves the entry point; only one such node at a time.
-        let mut top = None;
-        let mut entry = self.graph.entry();
-        if entry.is_none_or(|entry| level > entry.level) {
-            top = Some(self.graph.entry_lock.lock());
-            entry = self.graph.entry();
-        }
-        let Some(entry) = entry else {
-            return self.graph.set_entry(Some(EntryPoint { slot, level }));
-        };
-        if level <= entry.level {
-            top = None;
-        }
-
-        // 2. Descend to the node's own level, then gather ef_construction candidates on each layer below.
-        scratch.prepare(self.slots, self.graph.capacity(0));
-        let mut query = std::mem::take(&mut scratch.query);
-        // SAFETY: the batch's rows were all written before the first is linked.
-        unsafe { self.vectors.read_query(slot, &mut query) };
-        let scorer = self.vectors.scorer(&query);
-        let highest = level.min(entry.level);
-        let coder = self.vectors.coder();
-        let bottom = lowest_descent(coder, entry, highest);
-        let start = descend(self.graph, &scorer, entry, bottom, scratch, &mut ());
-        scratch.pool.reset(self.ef_construction);
-        scratch.pool.offer(start);
-        let mut neighbors = vec![Vec::new(); level + 1];
-        let mut near = Vec::new();
-        let mut twin_of = None;
-        for layer in (0..=highest).rev() {
-            let found: Vec<Candidate> = scratch.pool.candidates().to_vec();
-            scratch.pool.reset(self.ef_construction);
-            let gate = Gate::new(Everyone, self.ef_construction, self.ef_construction, None);
-            match coder.filter(|_| layer == 0) {
-                None => {
-                    found.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
-                    found.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
-                    search_layer(self.graph, &scorer, layer, gate, usize::MAX, scratch, &mut ());
-                    scratch.visited.clear();
-                }
-                Some(coder) => {
-                    coder.prepare(&query, scorer.scale(), &mut scratch.rotated, &mut scratch.table);
-                    scratch.measured.reset(self.ef_construction);
-                    let most = self.ef_construction;
-                    CodeWalk::new(self.graph, &scorer, coder, found[0], gate, most, scratch).finish(scratch);
-                    std::mem::swap(&mut scratch.pool, &mut scratch.measured);
-                }
+    /// Links up to [`INTERLEAVED`] slots, whose rows were laid out by [`Graph::lay_out`]. Their walks take turns, then they
+    /// are linked one after the other. Threads may insert different slots at once, and searches go on meanwhile: a node
+    /// is linked to before anything links to it, and each row has its own lock.
+    fn insert(&self, slots: &[u32], lanes: &mut [Scratch; INTERLEAVED]) {
+        let graph = self.graph;
+        let level = |slot: u32| graph.row(slot, 0).level();
+        let mut rest = slots;
+        while let Some(&first) = rest.first() {
+            // A node that will be the new top moves the entry point; only one such node at a time, and alone.
+            let rises = |entry: Option<EntryPoint>, slot| entry.is_none_or(|entry| level(slot) > entry.level);
+            let mut entry = graph.entry();
+            let top = rises(entry, first).then(|| graph.entry_lock.lock());
+            if top.is_some() {
+                entry = graph.entry();
             }
-            // Retired nodes are walked through, but not linked to.
-            let stays = |candidate: &&Candidate| !self.graph.retired.get(candidate.slot());
-            let candidates: Vec<Candidate> = scratch.pool.candidates().iter().filter(stays).copied().collect();
-            // On the upper layers a walk is after the direction, and links to what lies in one already cost it more than
-            // they bring.
-            let keep_pruned = layer == 0;
-            // SAFETY: nodes of the graph were written.
-            neighbors[layer] = unsafe { select_neighbors(self.vectors, &candidates, self.graph.m(), keep_pruned) };
-            if layer == 0 {
-                near = candidates.iter().map(|c| c.slot()).collect();
-                // SAFETY: as above.
-                twin_of = near.iter().copied().find(|&other| unsafe { self.vectors.equal(slot, other) });
-                if near.is_empty() {
-                    // All around here is being removed; what is far adopts as well.
-                    near.push(entry.slot);
-                }
-            }
-        }
-
-        match twin_of {
-            // 3a. The vector is there already: hang the slot on its chain.
-            Some(node) => chain(&self.editor, slot, node),
-            None => {
-                // 3b. The node's own links first, then a protected edge that makes it reachable, then the links back.
-                let mut codes = EdgeCodes::new(self.vectors);
-                codes.take(slot, &scratch.rotated);
-                codes.rotate(neighbors[0].iter().copied());
-                for (layer, neighbors) in neighbors.iter().enumerate() {
-                    self.graph.row(slot, layer).lock().set_all(neighbors);
-                }
-                for (place, &neighbor) in neighbors[0].iter().enumerate() {
-                    codes.write(self.graph, slot, place, neighbor);
-                }
-                let parent = self.find_home(slot, &near, &mut codes);
-                for (layer, neighbors) in neighbors.iter().enumerate() {
-                    for &neighbor in neighbors.iter().filter(|&&n| layer > 0 || n != parent) {
-                        let write = |place: usize| codes.write(self.graph, neighbor, place, slot);
-                        self.editor.link(neighbor, slot, layer, &scorer, &write);
+            let is_top = rises(entry, first);
+            let together = if is_top { 1 } else { rest.iter().take_while(|&&slot| !rises(entry, slot)).count() };
+            let (group, others) = rest.split_at(together);
+            rest = others;
+            let top = top.filter(|_| is_top);
+            if let Some(entry) = entry {
+                self.insert_from(entry, group, lanes);
+                for (&slot, scratch) in group.iter().zip(lanes.iter_mut()) {
+                    if Spread::asks(slot, self.slots) {
+                        self.learn_spread(slot, scratch);
                     }
                 }
-                // 4. All links of the node are in: searches may start from it.
-                if top.is_some() {
-                    self.graph.set_entry(Some(EntryPoint { slot, level }));
-                }
+            }
+            // All links of the node are in: searches may start from it.
+            if top.is_some() && !graph.row(first, 0).is_twin() {
+                graph.set_entry(Some(EntryPoint { slot: first, level: level(first) }));
             }
         }
-        scratch.query = query;
-        if Spread::asks(slot, self.slots) {
-            self.learn_spread(slot, scratch);
+    }
+
+    /// Links slots of which none reaches above the entry point, or one that does.
+    fn insert_from(&self, entry: EntryPoint, slots: &[u32], lanes: &mut [Scratch; INTERLEAVED]) {
+        let mut queries = lanes.each_mut().map(|scratch| std::mem::take(&mut scratch.query));
+        // SAFETY: the batch's rows were all written before the first is linked.
+        slots.iter().zip(&mut queries).for_each(|(&slot, query)| unsafe { self.vectors.read_query(slot, query) });
+        let rows: Vec<Newcomer<'_>> =
+            slots.iter().zip(&queries).map(|(&slot, query)| self.newcomer(slot, query)).collect();
+        // 1. Descend to the node's own level, then gather ef_construction candidates on each layer below.
+        let mut walks = [const { None }; INTERLEAVED];
+        let mut gathered: [Vec<Gathered>; INTERLEAVED] = Default::default();
+        for (((row, walk), gathered), scratch) in rows.iter().zip(&mut walks).zip(&mut gathered).zip(lanes.iter_mut()) {
+            *walk = self.begin(row, entry, gathered, scratch);
         }
+        take_turns(&mut walks, lanes, &mut [(); INTERLEAVED]);
+        // 2. Link one after the other. Their walks did not come by each other: who is in already is a candidate.
+        let mut nodes: Vec<u32> = Vec::with_capacity(slots.len());
+        for ((row, mut gathered), scratch) in rows.iter().zip(gathered).zip(lanes.iter_mut()) {
+            let coded = self.vectors.coder().is_some();
+            gathered.insert(0, self.gathered(if coded { &scratch.measured } else { &scratch.pool }));
+            for &node in &nodes {
+                let mate = Candidate::new(row.scorer.score_one(node), node);
+                let level = self.graph.row(node, 0).level();
+                gathered.iter_mut().take(level + 1).for_each(|candidates| candidates.offer(mate));
+            }
+            nodes.push(self.link(row, &gathered, entry, &scratch.rotated));
+        }
+        drop(rows);
+        lanes.iter_mut().zip(queries).for_each(|(scratch, query)| scratch.query = query);
+    }
+
+    fn newcomer<'b>(&'b self, slot: u32, query: &'b [u8]) -> Newcomer<'b> {
+        Newcomer { slot, level: self.graph.row(slot, 0).level(), query, scorer: self.vectors.scorer_from(slot, query) }
+    }
+
+    /// Descends, and gathers candidates on the upper layers that the node reaches, into a list for each from layer 1 up,
+    /// and on layer 0 too where edges have no codes. Where they have, the walk there is still to be made.
+    fn begin<'b>(
+        &'b self,
+        row: &'b Newcomer<'b>,
+        entry: EntryPoint,
+        gathered: &mut Vec<Gathered>,
+        scratch: &mut Scratch,
+    ) -> Option<CodeWalk<'b, &'b CodeScorer<'b>, Everyone>> {
+        let ef = self.ef_construction;
+        let few = (ef > 2 * HOPS).then_some(ef / 2 + HOPS);
+        let gate = Gate::new(Everyone, ef, ef, None);
+        scratch.prepare(self.slots, self.graph.capacity(0));
+        let highest = row.level.min(entry.level);
+        let coder = self.vectors.coder();
+        let start = descend(self.graph, &row.scorer, entry, lowest_descent(coder, entry, highest), scratch, &mut ());
+        let mut found = vec![start];
+        for layer in (1..=highest).rev() {
+            self.walk_layer(row, layer, &found, HOPS_ABOVE, scratch);
+            found.clear();
+            found.extend_from_slice(scratch.pool.candidates());
+            gathered.insert(0, self.gathered(&scratch.pool));
+        }
+        let Some(coder) = coder else {
+            self.walk_layer(row, 0, &found, few.unwrap_or(usize::MAX), scratch);
+            return None;
+        };
+        coder.prepare(row.query, row.scorer.scale(), &mut scratch.rotated, &mut scratch.table);
+        let most = few.unwrap_or(ef);
+        scratch.measured.reset(most);
+        Some(CodeWalk::new(self.graph, &row.scorer, coder, found[0], gate, most, scratch))
+    }
+
+    /// Walks on a layer from what was found on the one above it; at most `most` hops.
+    fn walk_layer(&self, row: &Newcomer<'_>, layer: usize, found: &[Candidate], most: usize, scratch: &mut Scratch) {
+        let ef = self.ef_construction;
+        scratch.pool.reset(ef);
+        found.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
+        found.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
+        let gate = Gate::new(Everyone, ef, ef, None);
+        search_layer(self.graph, &row.scorer, layer, gate, most, scratch, &mut ());
+        scratch.visited.clear();
+    }
+
+    /// What a walk gathered, without retired nodes, which are walked through, but not linked to.
+    fn gathered(&self, found: &Pool) -> Gathered {
+        let stays = |candidate: &&Candidate| !self.graph.retired.get(candidate.slot());
+        Gathered { nearest: found.candidates().iter().filter(stays).copied().collect(), bound: found.bound() }
+    }
+
+    /// Links a row, given candidates on each layer, nearest first. Says which node has its vector then.
+    fn link(&self, row: &Newcomer<'_>, gathered: &[Gathered], entry: EntryPoint, rotated: &[f32]) -> u32 {
+        let &Newcomer { slot, level, ref scorer, .. } = row;
+        let nearest = &gathered[0].nearest;
+        let mut near: Vec<u32> = nearest.iter().map(|candidate| candidate.slot()).collect();
+        // SAFETY: nodes of the graph were written, as was the slot.
+        if let Some(node) = near.iter().copied().find(|&other| unsafe { self.vectors.equal(slot, other) }) {
+            // The vector is there already: hang the slot on its chain.
+            chain(&self.editor, slot, node);
+            return node;
+        }
+        if near.is_empty() {
+            // All around here is being removed; what is far adopts as well.
+            near.push(entry.slot);
+        }
+        // On the upper layers a walk is after the direction, and links to what lies in one already cost it more than they
+        // bring.
+        let m = self.graph.m();
+        let wanted = |layer: usize| if layer == 0 { (m + m / MORE, m) } else { (m, 0) };
+        let mut neighbors: Vec<Vec<u32>> = gathered
+            .iter()
+            .enumerate()
+            .map(|(layer, Gathered { nearest, .. })| {
+                let (most, fill) = wanted(layer);
+                // SAFETY: as above.
+                unsafe { select_neighbors(self.vectors, nearest, most, fill) }
+            })
+            .collect();
+        neighbors.resize(level + 1, Vec::new());
+        // The node's own links first, then a protected edge that makes it reachable, then the links back.
+        let mut codes = EdgeCodes::new(self.vectors);
+        codes.take(slot, rotated);
+        codes.rotate(neighbors[0].iter().copied());
+        for (layer, neighbors) in neighbors.iter().enumerate() {
+            self.graph.row(slot, layer).lock().set_all(neighbors);
+        }
+        for (place, &neighbor) in neighbors[0].iter().enumerate() {
+            codes.write(self.graph, slot, place, neighbor);
+        }
+        let parent = self.find_home(slot, &near, &mut codes);
+        for (layer, neighbors) in neighbors.iter().enumerate() {
+            for &neighbor in neighbors.iter().filter(|&&n| layer > 0 || n != parent) {
+                let write = |place: usize| codes.write(self.graph, neighbor, place, slot);
+                self.editor.link(neighbor, slot, layer, scorer, &write);
+            }
+        }
+        slot
     }
 
     /// Learns how neighbourhoods widen from a node that is drawn for `slot`, by a walk that begins there.
@@ -168,7 +276,7 @@ impl<'a> Inserter<'a> {
         let mut query = std::mem::take(&mut scratch.query);
         // SAFETY: nodes of the graph were written.
         unsafe { vectors.read_query(node, &mut query) };
-        let scorer = vectors.scorer(&query);
+        let scorer = vectors.scorer_from(node, &query);
         // The node is the first that its own walk finds.
         let wanted = Spread::farthest(self.ef_construction) + 1;
         scratch.pool.reset(wanted);

@@ -1,7 +1,5 @@
 //! Algorithm 5, K-NN-SEARCH.
 
-use std::sync::OnceLock;
-
 use super::gate::{Gate, Stop, WIDEN};
 use super::graph::{EntryPoint, Graph};
 use super::observe::Observer;
@@ -9,6 +7,7 @@ use super::pool::Candidate;
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
+use super::turns::{INTERLEAVED, take_turns};
 use crate::filter::{Admission, Patience};
 use crate::flat::Measure;
 use crate::live::Live;
@@ -53,20 +52,6 @@ pub struct Query<'a, A> {
     pub patience: Patience,
 }
 
-/// Queries whose walks take turns: while the row that one wants comes from memory, the others hop. More of them push
-/// each other's rows out of the caches again.
-pub const INTERLEAVED: usize = 4;
-
-/// How many queries of a batch take turns: [`INTERLEAVED`], or as few as `VICINAL_WALKS` says. So what the turns are worth
-/// can be measured, and the engine be compared with those that answer one query after the other.
-pub fn interleaved() -> usize {
-    static WALKS: OnceLock<usize> = OnceLock::new();
-    *WALKS.get_or_init(|| {
-        let wanted = std::env::var("VICINAL_WALKS").ok().and_then(|walks| walks.parse().ok());
-        wanted.unwrap_or(INTERLEAVED).clamp(1, INTERLEAVED)
-    })
-}
-
 /// The `k` nearest of each query among slots below `slots`: greedy descent, SEARCH-LAYER with `ef` on layer
 /// 0, then the nearest candidates measured from their full rows. At most [`INTERLEAVED`] queries, each with buffers and
 /// an observer of its own.
@@ -78,19 +63,11 @@ pub fn knn_search<A: Admission, O: Observer>(
     lanes: &mut [Lane],
     watching: &mut [O],
 ) {
-    let mut walks: [Option<CodeWalk<'_, CodeScorer<'_>, A>>; INTERLEAVED] = [const { None }; INTERLEAVED];
+    let mut walks = [const { None }; INTERLEAVED];
     for (((walk, query), lane), watch) in walks.iter_mut().zip(queries).zip(lanes.iter_mut()).zip(watching.iter_mut()) {
         *walk = begin(graph, vectors, *query, slots, &mut lane.scratch, watch);
     }
-    let mut walking = walks.iter().flatten().count();
-    while walking > 0 {
-        for ((walk, lane), watch) in walks.iter_mut().zip(lanes.iter_mut()).zip(watching.iter_mut()) {
-            if walk.as_mut().is_some_and(|walk| !walk.hop(&mut lane.scratch, walking == 1, watch)) {
-                walk.take().into_iter().for_each(|walk| walk.end(&mut lane.scratch));
-                walking -= 1;
-            }
-        }
-    }
+    take_turns(&mut walks, lanes, watching);
     for ((query, lane), watch) in queries.iter().zip(lanes).zip(watching) {
         finish(graph, vectors, *query, lane, watch);
     }
@@ -103,6 +80,12 @@ pub struct Lane {
     pub scratch: Scratch,
     /// What it found.
     pub found: Found,
+}
+
+impl AsMut<Scratch> for Lane {
+    fn as_mut(&mut self) -> &mut Scratch {
+        &mut self.scratch
+    }
 }
 
 /// Searches as far as layer 0, and that too where edges have no codes. Where they have, the walk is still to be made.

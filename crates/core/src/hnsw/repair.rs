@@ -319,7 +319,7 @@ impl Repair<'_> {
         let mut query = Vec::new();
         // SAFETY: nodes of the graph were written.
         unsafe { vectors.read_query(slot, &mut query) };
-        let scorer = vectors.scorer(&query);
+        let scorer = vectors.scorer_from(slot, &query);
         let start = descend(graph, &scorer, entry, 0, scratch, &mut ());
         scratch.pool.reset(self.ef_construction);
         scratch.pool.offer(start);

@@ -35,6 +35,12 @@ pub struct Scratch {
     pub(super) cut_short: bool,
 }
 
+impl AsMut<Scratch> for Scratch {
+    fn as_mut(&mut self) -> &mut Scratch {
+        self
+    }
+}
+
 impl Scratch {
     /// Readies the buffers for a graph whose slots lie below `slots` and whose rows have up to `links` links.
     pub(super) fn prepare(&mut self, slots: usize, links: usize) {

@@ -75,7 +75,7 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
         self.hops += 1;
         let own = self.scorer.score_one(self.node);
         self.gate.pass(self.graph, Candidate::new(own, self.node), &mut scratch.measured);
-        let bound = self.gate.bound(&scratch.measured);
+        let bound = self.gate.bound(&scratch.measured, self.hops);
         let (row, codes) = self.graph.coded_row(self.node);
         let estimator = self.coder.estimator(&scratch.table);
         let degree = loop {
@@ -120,11 +120,5 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
         scratch.visited.clear();
         scratch.count(0, self.hops, self.hops);
         scratch.estimates += self.estimates;
-    }
-
-    /// Makes all hops, then ends.
-    pub fn finish(mut self, scratch: &mut Scratch) {
-        while self.hop(scratch, true, &mut ()) {}
-        self.end(scratch);
     }
 }

@@ -26,7 +26,7 @@ pub fn search_layer<A: Admission>(
     let mut end = End::Exhausted;
     while let Some(candidate) = scratch.pool.pop() {
         let found = if A::EVERYONE { &scratch.pool } else { &scratch.measured };
-        let bound = gate.bound(found);
+        let bound = gate.bound(found, hops);
         if candidate.score() > bound {
             end = End::Bound;
             break;

@@ -298,8 +298,18 @@ impl Vectors {
 
     /// A scorer of what the walk reads.
     pub fn scorer<'a>(&'a self, query: &'a [u8]) -> CodeScorer<'a> {
+        let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
+        self.scorer_along(query, if self.metric == Metric::Cosine { inverse_norm(dtype, query) } else { 1.0 })
+    }
+
+    /// The same for a stored vector, whose norm is known: that of a slot, which [`Vectors::read_query`] gave.
+    pub fn scorer_from<'a>(&'a self, slot: u32, query: &'a [u8]) -> CodeScorer<'a> {
+        self.scorer_along(query, self.inverse_norm_of(slot))
+    }
+
+    /// A scorer from a query whose inverse norm is known, under cosine.
+    fn scorer_along<'a>(&'a self, query: &'a [u8], inverse_norm: f32) -> CodeScorer<'a> {
         if let Form::Levels { .. } = self.form {
-            let inverse_norm = if self.metric == Metric::Cosine { inverse_norm(Dtype::F32, query) } else { 1.0 };
             let mut vector = vec![0.0; self.dim];
             floats(Dtype::F32, Plane::Whole(query), &mut vector);
             let adjust = Adjust::Levels(LevelScores::new(&vector, self.metric, inverse_norm));
@@ -307,10 +317,7 @@ impl Vectors {
             return CodeScorer::new(kernel, query, &self.walk, self.dim, adjust);
         }
         let adjust = match (self.metric, &self.aux) {
-            (Metric::Cosine, Some(aux)) => {
-                let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
-                Adjust::Cosine { inverse_norms: aux, inverse_norm: inverse_norm(dtype, query) }
-            }
+            (Metric::Cosine, Some(aux)) => Adjust::Cosine { inverse_norms: aux, inverse_norm },
             (Metric::Ip, _) => Adjust::Negate,
             _ => Adjust::None,
         };

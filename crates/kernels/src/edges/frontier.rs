@@ -164,14 +164,20 @@ pub(crate) unsafe fn add_with<T: Edges>(
         let (rest_estimates, rest_ids) = (rest.estimates.as_mut_ptr(), rest.ids.as_mut_ptr());
         let mut used = rest.used;
         used += T::append(rest_estimates.add(used), rest_ids.add(used), estimates, ids, candidates & !near);
+        // Most of what is near was seen before when a walk has gone on for long. All are asked first, so that the loop
+        // below, of which each turn waits for the one before, has only new ones.
+        let mut new = 0;
         while near != 0 {
             let lane = near.trailing_zeros() as usize;
             near &= near - 1;
             let id = *ids.add(lane);
-            let new = seen.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 0);
-            // No branch: what was seen is put behind all others, which changes nothing.
-            let estimate = if new { *estimates.add(lane) } else { f32::INFINITY };
-            let (out, out_id) = T::insert(&mut sorted, estimate, id);
+            let word = seen.get(id as usize / 64).copied().unwrap_or(u64::MAX);
+            new |= ((!word >> (id % 64) & 1) as u32) << lane;
+        }
+        while new != 0 {
+            let lane = new.trailing_zeros() as usize;
+            new &= new - 1;
+            let (out, out_id) = T::insert(&mut sorted, *estimates.add(lane), *ids.add(lane));
             *rest_estimates.add(used) = out;
             *rest_ids.add(used) = out_id;
             used += usize::from(out < f32::INFINITY);
