@@ -71,3 +71,10 @@ def test_bad_usage_is_named(
     words = [str(data) if word == "DATA" else word for word in arguments]
     assert run(["bench", *words, "--output", str(tmp_path / "out")]) == 2
     assert says in capfd.readouterr().err
+
+
+def test_results_that_can_have_no_folder_are_refused(
+    data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", str(data), "--against", "none", "--output", str(data)]) == 3
+    assert f"{data}: no folder for results can be made there" in capfd.readouterr().err

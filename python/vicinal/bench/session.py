@@ -11,7 +11,7 @@ from vicinal.bench.data import Workload, prepare
 from vicinal.bench.environment import Environment
 from vicinal.bench.report import markdown
 from vicinal.bench.suite import Seat, run
-from vicinal.errors import MissingExtraError
+from vicinal.errors import MissingExtraError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,8 +55,20 @@ def run_benchmark(
     -------
     Results
         A contender that could not take part has a row that says why.
+
+    Raises
+    ------
+    StorageError
+        The folder could not be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: no folder for results can be made there: {error.strerror}",
+            error.errno,
+            str(folder),
+        ) from error
     peers = Environment(environment, say)
     wanted = [one.kind.distribution for one in contenders if one.kind.family != "vicinal"]
     missing = peers.provide(wanted)

@@ -12,10 +12,11 @@ import numpy as np
 
 from vicinal import checks
 from vicinal.arrays import query_rows
-from vicinal.errors import InvalidInputError, MissingExtraError
+from vicinal.errors import InvalidInputError
 from vicinal.map.place import LAYOUTS
 from vicinal.map.scene import Wish, scene
 from vicinal.outputs import atomic, target
+from vicinal.plots.page import plotly
 
 if TYPE_CHECKING:
     import os
@@ -102,10 +103,7 @@ def draw(
     color
         Names the scale, where it is a field of payloads.
     """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise MissingExtraError("the map needs plotly: pip install 'vicinal[plot]'") from error
+    library = plotly()
     if path is not None:
         target(path, ENDINGS)  # before the work begins
     wish = Wish(
@@ -130,7 +128,7 @@ def draw(
         .replace("<", "\\u003c")
         .encode("utf-8", "replace")
         .decode(),
-        plotly=get_plotlyjs(),
+        plotly=library,
         script=_part("move.js") + _part("map.js"),
     )
     drawn = CityMap(page, len(told["ids"]), told["count"], told["layout"])
