@@ -189,3 +189,13 @@ def test_what_is_whole_needs_no_repair(index: vicinal.Index, tmp_path: Path) -> 
     assert saved(index, tmp_path) == before
     _, report = vicinal.Index.salvage(tmp_path / "state")
     assert report.mended == []
+
+
+def test_equal_vectors_that_were_removed_need_no_repair() -> None:
+    index = vicinal.Index(4)
+    index.add(np.repeat(np.eye(4, dtype=np.float32), 5, axis=0))
+    index.remove([1, 2, 7, 10, 11, 12, 13, 14])
+    report = index.verify(repair=True)
+    assert report.ok
+    assert report.mended == []
+    assert len(index) == 12

@@ -162,7 +162,8 @@ impl Repair<'_> {
                 last = twin;
             }
         }
-        for slot in (0..self.slots).filter(|&slot| graph.row(slot, 0).is_twin() && !hanging.get(slot)) {
+        let lost = |&slot: &u32| !self.free.get(slot) && graph.row(slot, 0).is_twin() && !hanging.get(slot);
+        for slot in (0..self.slots).filter(lost) {
             anew.insert(slot);
             mended.chains += 1;
         }
