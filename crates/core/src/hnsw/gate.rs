@@ -20,6 +20,10 @@ pub struct Stop {
     pub exponent: f64,
 }
 
+/// The least exponent in the first `ef` hops: squared distances of four dimensions. Without any bound the walk over codes
+/// would keep all that it sees, and looking through that costs more than the hops do.
+const EARLY: f64 = 0.5;
+
 /// The door that nodes pass on their way to the answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<A> {
@@ -30,8 +34,9 @@ pub struct Gate<A> {
     /// Length of the candidate list.
     ef: usize,
     stop: Option<Stop>,
-    /// The factor of the stop where everyone passes who is walked to.
+    /// The factor of the stop where everyone passes who is walked to, and that of the first `ef` hops.
     factor: f32,
+    early: f32,
     /// Nodes that came, and those of them that passed.
     came: u32,
     passed: u32,
@@ -41,8 +46,9 @@ pub struct Gate<A> {
 impl<A: Admission> Gate<A> {
     /// A gate for a search of `k` neighbours with a list of `ef` candidates; without `stop`, the list has to be full.
     pub fn new(admit: A, k: usize, ef: usize, stop: Option<Stop>) -> Self {
-        let factor = stop.map_or(0.0, |stop| (ef as f64 / k as f64).powf(stop.exponent) as f32);
-        Gate { admit, k, ef, stop, factor, patience: Patience::ENDLESS, came: 0, passed: 0 }
+        let factor = |least: f64| stop.map_or(0.0, |stop| (ef as f64 / k as f64).powf(stop.exponent.max(least)) as f32);
+        let (factor, early) = (factor(0.0), factor(EARLY));
+        Gate { admit, k, ef, stop, factor, early, patience: Patience::ENDLESS, came: 0, passed: 0 }
     }
 
     /// The same gate, for a walk that may be given up.
@@ -75,15 +81,13 @@ impl<A: Admission> Gate<A> {
     ///
     /// The exponent of the early stop is a mean over all of the data. Where neighbourhoods widen faster than that, in a
     /// dense cluster amid wide data, the factor is too small, and the rule would end a walk as soon as it had found `k`.
-    /// The paper's search makes `ef` hops at least, so this one does.
+    /// So in the first `ef` hops, which the paper's search always makes, they are taken to widen at least by [`EARLY`].
     #[inline(always)]
     pub fn bound(&self, found: &Pool, hops: u32) -> f32 {
-        if self.stop.is_some() && (hops as usize) < self.ef {
-            return f32::INFINITY;
-        }
+        let is_early = (hops as usize) < self.ef;
         if A::TWO_HOP || self.admit.is_open() {
             return match self.stop {
-                Some(stop) => self.times_the_kth(stop, self.factor, found),
+                Some(stop) => self.times_the_kth(stop, if is_early { self.early } else { self.factor }, found),
                 None => found.bound(),
             };
         }
@@ -94,7 +98,8 @@ impl<A: Admission> Gate<A> {
         let is_long = self.came as f32 >= reach(true, share, self.k, self.ef);
         match self.stop {
             Some(stop) => {
-                self.times_the_kth(stop, if is_long { 1.0 } else { beyond.powf(stop.exponent as f32) }, found)
+                let exponent = if is_early { stop.exponent.max(EARLY) } else { stop.exponent };
+                self.times_the_kth(stop, if is_long { 1.0 } else { beyond.powf(exponent as f32) }, found)
             }
             None => {
                 let enough = if is_long { self.k } else { (beyond * self.k as f32) as usize };
