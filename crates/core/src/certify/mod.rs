@@ -43,7 +43,7 @@
 //!
 //! Codes lie in arenas, as vectors do, for the same reason: a table grows while it is read. What a reader may ask for is
 //! what the arenas' contracts say: a slot that was coded, which nobody writes before all readers of that time are gone.
-//! [`Table::write`] and [`screen`] pass that on to the index, which knows readers and writers. Rows of 32 bytes are too
+//! [`Table::write`] and [`screen()`] pass that on to the index, which knows readers and writers. Rows of 32 bytes are too
 //! short for a lock or a check each: all of a proof takes 4 ns a row.
 
 mod frame;
