@@ -63,7 +63,8 @@ impl Index {
         }
         let free = self.spare.lock().bits();
         let Index { graph, vectors, live, .. } = self;
-        structure::check(file.path(), file.layout(), graph, vectors, live, &free, self.end(), run)
+        let (path, layout, slots) = (file.path(), file.layout(), self.end());
+        structure::check(&structure::Snapshot { path, layout, graph, vectors, live, slots, run }, &free)
     }
 }
 

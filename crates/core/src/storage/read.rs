@@ -48,10 +48,11 @@ pub fn open(path: &Path, run: &Run) -> Result<Index> {
     let sums = read_sums(path, &file, layout.sums())?;
     let reader = SectionReader { path, file: &file, sums: &sums, bad: None, run };
     let (parts, free) = parts(&reader, &layout, header)?;
-    let Parts { vectors, graph, live, slots, .. } = &parts;
-    structure::check(path, &layout, graph, vectors, live, &free, *slots, run)?;
-    let retired = live.see(|live| graph.revive(live, &free, *slots));
-    let spare = Spare::new(free.iter(*slots).collect(), retired);
+    let &Parts { ref vectors, ref graph, ref live, slots, .. } = &parts;
+    let layout = &layout;
+    structure::check(&structure::Snapshot { path, layout, graph, vectors, live, slots, run }, &free)?;
+    let retired = live.see(|live| graph.revive(live, &free, slots));
+    let spare = Spare::new(free.iter(slots).collect(), retired);
     Ok(Index::from_parts(Parts { spare, ..parts }))
 }
 

@@ -28,15 +28,15 @@ impl Rows<'_> {
     }
 }
 
-/// What is being checked.
-struct Snapshot<'a> {
-    path: &'a Path,
-    layout: &'a Layout,
-    graph: &'a Graph,
-    vectors: &'a Vectors,
-    live: &'a Live,
-    slots: u32,
-    run: &'a Run,
+/// What is being checked: the parts of an index, which may not be one yet.
+pub struct Snapshot<'a> {
+    pub path: &'a Path,
+    pub layout: &'a Layout,
+    pub graph: &'a Graph,
+    pub vectors: &'a Vectors,
+    pub live: &'a Live,
+    pub slots: u32,
+    pub run: &'a Run,
 }
 
 impl Snapshot<'_> {
@@ -52,23 +52,12 @@ impl Snapshot<'_> {
 }
 
 /// Checks that all rows fit together, so that no search can leave them, run in circles or return what is not there.
-#[expect(clippy::too_many_arguments, reason = "the parts of an index that is not one yet")]
-pub fn check(
-    path: &Path,
-    layout: &Layout,
-    graph: &Graph,
-    vectors: &Vectors,
-    live: &Live,
-    free: &Bits,
-    slots: u32,
-    run: &Run,
-) -> Result<()> {
-    let snapshot = Snapshot { path, layout, graph, vectors, live, slots, run };
-    let levels = check_nodes(&snapshot, free)?;
-    check_vectors(&snapshot, &levels)?;
-    check_links(&snapshot, &levels)?;
-    check_tree(&snapshot, &levels)?;
-    check_chains(&snapshot, &levels)
+pub fn check(snapshot: &Snapshot<'_>, free: &Bits) -> Result<()> {
+    let levels = check_nodes(snapshot, free)?;
+    check_vectors(snapshot, &levels)?;
+    check_links(snapshot, &levels)?;
+    check_tree(snapshot, &levels)?;
+    check_chains(snapshot, &levels)
 }
 
 /// Vectors must be such as `add` lets in, and the norms beside them must be theirs.
