@@ -146,9 +146,9 @@ impl<'a> Inserter<'a> {
         }
         take_turns(&mut walks, lanes, &mut [(); INTERLEAVED]);
         // 2. Link one after the other. Their walks did not come by each other: who is in already is a candidate.
+        let coded = self.vectors.coder().is_some();
         let mut nodes: Vec<u32> = Vec::with_capacity(slots.len());
         for ((row, mut gathered), scratch) in rows.iter().zip(gathered).zip(lanes.iter_mut()) {
-            let coded = self.vectors.coder().is_some();
             gathered.insert(0, self.gathered(if coded { &scratch.measured } else { &scratch.pool }));
             for &node in &nodes {
                 let mate = Candidate::new(row.scorer.score_one(node), node);
@@ -183,13 +183,13 @@ impl<'a> Inserter<'a> {
         let start = descend(self.graph, &row.scorer, entry, lowest_descent(coder, entry, highest), scratch, &mut ());
         let mut found = vec![start];
         for layer in (1..=highest).rev() {
-            self.walk_layer(row, layer, &found, HOPS_ABOVE, scratch);
+            self.walk_layer(&row.scorer, layer, &found, (ef, HOPS_ABOVE), scratch);
             found.clear();
             found.extend_from_slice(scratch.pool.candidates());
             gathered.insert(0, self.gathered(&scratch.pool));
         }
         let Some(coder) = coder else {
-            self.walk_layer(row, 0, &found, few.unwrap_or(usize::MAX), scratch);
+            self.walk_layer(&row.scorer, 0, &found, (ef, few.unwrap_or(usize::MAX)), scratch);
             return None;
         };
         coder.prepare(row.query, row.scorer.scale(), &mut scratch.rotated, &mut scratch.table);
@@ -198,14 +198,20 @@ impl<'a> Inserter<'a> {
         Some(CodeWalk::new(self.graph, &row.scorer, coder, found[0], gate, most, scratch))
     }
 
-    /// Walks on a layer from what was found on the one above it; at most `most` hops.
-    fn walk_layer(&self, row: &Newcomer<'_>, layer: usize, found: &[Candidate], most: usize, scratch: &mut Scratch) {
-        let ef = self.ef_construction;
+    /// Walks on a layer from some candidates, to gather `ef` there by at most `most` hops.
+    fn walk_layer(
+        &self,
+        scorer: &CodeScorer<'_>,
+        layer: usize,
+        from: &[Candidate],
+        (ef, most): (usize, usize),
+        scratch: &mut Scratch,
+    ) {
         scratch.pool.reset(ef);
-        found.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
-        found.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
+        from.iter().for_each(|candidate| scratch.pool.offer(candidate.unexpanded()));
+        from.iter().for_each(|candidate| _ = scratch.visited.insert(candidate.slot()));
         let gate = Gate::new(Everyone, ef, ef, None);
-        search_layer(self.graph, &row.scorer, layer, gate, most, scratch, &mut ());
+        search_layer(self.graph, scorer, layer, gate, most, scratch, &mut ());
         scratch.visited.clear();
     }
 
@@ -279,14 +285,10 @@ impl<'a> Inserter<'a> {
         let scorer = vectors.scorer_from(node, &query);
         // The node is the first that its own walk finds.
         let wanted = Spread::farthest(self.ef_construction) + 1;
-        scratch.pool.reset(wanted);
-        scratch.pool.offer(Candidate::new(scorer.score_one(node), node));
-        scratch.visited.insert(node);
-        let gate = Gate::new(Everyone, wanted, wanted, None);
-        search_layer(graph, &scorer, 0, gate, usize::MAX, scratch, &mut ());
-        scratch.visited.clear();
-        let stays = |candidate: &&Candidate| candidate.slot() != node && !graph.retired.get(candidate.slot());
-        let neighbors: Vec<Candidate> = scratch.pool.candidates().iter().filter(stays).copied().collect();
+        let own = Candidate::new(scorer.score_one(node), node);
+        self.walk_layer(&scorer, 0, &[own], (wanted, usize::MAX), scratch);
+        let mut neighbors = self.gathered(&scratch.pool).nearest;
+        neighbors.retain(|candidate| candidate.slot() != node);
         graph.spread.learn(&neighbors, zero);
         scratch.query = query;
     }
@@ -330,6 +332,6 @@ pub(super) fn chain(editor: &Editor<'_>, slot: u32, node: u32) {
 /// Marks the link to `parent` in an unpublished row as protected; adds it if it is not there. Says where it is.
 fn protect(row: &LockedRow<'_>, parent: u32) -> usize {
     let place = row.links().position(|link| slot_of(link) == parent);
-    // A row that is not yet published holds the M links of its choice, so there is room for one more.
+    // A row that is not yet published holds the links of its choice, 5M/4 at most, so there is room for one more.
     put(row, place, parent | PROTECTED)
 }
