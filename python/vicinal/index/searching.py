@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from vicinal.diverse import Ask
+    from vicinal._native import IdSet as NativeIdSet
     from vicinal.idset import IdSet
 
     Filter: TypeAlias = ArrayLike | bytes | IdSet
@@ -132,20 +132,26 @@ class Searching(Contents):
                     "a guarantee is of the k nearest; mmr and group_by choose others"
                 )
             asked = self._guarantee(guarantee, budget, plan, threads)
-            how = (k, ef_search, plan, counters, threads, allowed, missing, *asked)
-            return self._ask_guaranteed(Q, *how)
+            told = (k, ef_search, plan, counters, threads, allowed, missing, *asked)
+            return self._ask_guaranteed(Q, *told)
         if mmr is not None or group_by is not None:
-
-            def ask(most: int) -> SearchResult:
-                return self._ask(Q, most, ef_search, plan, counters, threads, allowed, missing)
-
-            return self._choose(ask, k, mmr, group_by)
+            how = (ef_search, plan, counters, threads, allowed, missing)
+            return self._choose(Q, k, mmr, group_by, how)
         return self._ask(Q, k, ef_search, plan, counters, threads, allowed, missing)
 
     def _choose(
-        self, ask: Ask, k: int, mmr: float | None, group_by: ArrayLike | None
+        self,
+        Q: ArrayLike,
+        k: int,
+        mmr: float | None,
+        group_by: ArrayLike | None,
+        how: tuple[Any, ...],
     ) -> SearchResult:
         """Choose k from more neighbours than that."""
+
+        def ask(most: int) -> SearchResult:
+            return self._ask(Q, most, *how)
+
         if mmr is not None and group_by is not None:
             raise InvalidInputError("mmr and group_by don't go together; leave one of the two out")
         if group_by is not None:
@@ -158,12 +164,24 @@ class Searching(Contents):
         places = diverse.diversified(found, k, share, self.get, space)
         return diverse.picked(found, places, k)
 
-    def _ask(self, Q: ArrayLike, *how: Any) -> SearchResult:
+    def _ask(
+        self,
+        Q: ArrayLike,
+        k: int,
+        ef_search: int,
+        plan: str,
+        counters: bool,
+        threads: int,
+        allowed: NativeIdSet | None,
+        missing: str,
+    ) -> SearchResult:
         """Ask the engine."""
-        answer = self._native.search(Q, *how)
+        search = self._native.search
+        # Passed on one by one: to pack them costs a twentieth of a short scan.
+        answer = search(Q, k, ef_search, plan, counters, threads, allowed, missing)
         if answer is None:  # Q is not yet as the engine takes it
             rows = query_rows(Q, self.dim, self.dtype)
-            answer = self._native.search(rows, *how)
+            answer = search(rows, k, ef_search, plan, counters, threads, allowed, missing)
             assert answer is not None, "query_rows made it so"
         return SearchResult(answer, self._metric)
 

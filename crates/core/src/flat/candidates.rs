@@ -32,7 +32,7 @@ pub(super) struct Candidates {
 
 impl Candidates {
     pub fn new(k: usize) -> Self {
-        Candidates { k, greatest: BinaryHeap::new(), rows: Vec::new(), bar: f32::INFINITY }
+        Candidates { k, greatest: BinaryHeap::with_capacity(k), rows: Vec::with_capacity(2 * k), bar: f32::INFINITY }
     }
 
     /// The highest key that can still be among the nearest.

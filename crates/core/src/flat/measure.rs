@@ -4,6 +4,8 @@
 //! runs in eight lanes (component `i` in lane `i % 8`) that are added pairwise at the end. That order is fixed, so it
 //! vectorises without leave to reorder, and its error, about `dim` times 2^-53, is far below the final rounding.
 
+use std::borrow::Cow;
+
 use bytemuck::pod_read_unaligned;
 use half::f16;
 use vicinal_kernels::{Loops, levels, vectorized};
@@ -13,13 +15,16 @@ use crate::types::{Dtype, Metric};
 use crate::vectors::join_f32;
 
 const LANES: usize = 8;
+/// Components that one of two sums takes before the other's turn. Both loops are unrolled then, so that neither waits for
+/// its own additions alone; in one loop the compiler would mix their lanes.
+const TURN: usize = 8 * LANES;
 
 /// One query, ready to be compared with full rows.
 pub struct Measure<'a> {
     space: Space,
     bytes: &'a [u8],
     /// The query and the row in hand, as f32; empty for integers and bits.
-    query: Vec<f32>,
+    query: Cow<'a, [f32]>,
     row: Vec<f32>,
     /// Squared norm of the query, under cosine.
     squared_norm: f64,
@@ -28,17 +33,15 @@ pub struct Measure<'a> {
 impl<'a> Measure<'a> {
     /// `query` is f32 where the stored dtype is a float, of the stored dtype otherwise.
     pub fn new(space: Space, query: &'a [u8]) -> Self {
-        let dim = if space.dtype.is_float() { space.dim } else { 0 };
-        let mut decoded = vec![0.0; dim];
-        if dim > 0 {
-            floats(Dtype::F32, Plane::Whole(query), &mut decoded);
-        }
-        let mut measure = Measure { space, bytes: query, query: decoded, row: vec![0.0; dim], squared_norm: 0.0 };
+        let is_float = space.dtype.is_float();
+        let row = vec![0.0; if is_float { space.dim } else { 0 }];
+        let decoded = if is_float { query_floats(space, query) } else { Cow::default() };
+        let mut measure = Measure { space, bytes: query, query: decoded, row, squared_norm: 0.0 };
         if space.metric == Metric::Cosine {
             measure.squared_norm = match space.dtype {
                 Dtype::U8 => sum_u8(query, query, |q, _| q * q),
                 Dtype::I8 => sum_i8(query, query, |q, _| q * q),
-                _ => sum_f32(&measure.query, &measure.query, |q, _| q * q),
+                _ => vectorized(Square(&measure.query)),
             };
         }
         measure
@@ -61,9 +64,10 @@ impl<'a> Measure<'a> {
             // Not `-dot`, which would make the 0 of orthogonal vectors a -0.
             Metric::Ip => (0.0 - self.dot(bytes)) as f32,
             Metric::Cosine => {
-                let norms = (self.squared_norm * self.squared_row(bytes)).sqrt();
+                let (dot, squared_row) = self.dot_and_square(bytes);
+                let norms = (self.squared_norm * squared_row).sqrt();
                 // Rounding can leave the cosine a hair above 1; a distance below 0 would surprise.
-                (1.0 - self.dot(bytes) / norms).max(0.0) as f32
+                (1.0 - dot / norms).max(0.0) as f32
             }
             Metric::Hamming => {
                 let differing = count(self.bytes, bytes, |q, x| q ^ x);
@@ -96,11 +100,22 @@ impl<'a> Measure<'a> {
     }
 
     #[inline(always)]
-    fn squared_row(&self, bytes: &[u8]) -> f64 {
+    fn dot_and_square(&self, bytes: &[u8]) -> (f64, f64) {
         match self.space.dtype {
-            Dtype::U8 => sum_u8(bytes, bytes, |x, _| x * x),
-            Dtype::I8 => sum_i8(bytes, bytes, |x, _| x * x),
-            _ => sum_f32(&self.row, &self.row, |x, _| x * x),
+            Dtype::U8 => (self.dot(bytes), sum_u8(bytes, bytes, |x, _| x * x)),
+            Dtype::I8 => (self.dot(bytes), sum_i8(bytes, bytes, |x, _| x * x)),
+            _ => {
+                let (mut dot, mut square) = ([0.0; LANES], [0.0; LANES]);
+                let (q, q_rest) = self.query.as_chunks::<TURN>();
+                let (x, x_rest) = self.row.as_chunks::<TURN>();
+                for (q, x) in q.iter().zip(x) {
+                    add_f32(&mut dot, q, x, |q, x| q * x);
+                    add_f32(&mut square, x, x, |x, _| x * x);
+                }
+                add_f32(&mut dot, q_rest, x_rest, |q, x| q * x);
+                add_f32(&mut square, x_rest, x_rest, |x, _| x * x);
+                (together(dot), together(square))
+            }
         }
     }
 }
@@ -118,6 +133,31 @@ impl Loops for Distance<'_, '_, '_> {
     fn run(self) -> f32 {
         self.measure.plain_distance(self.row)
     }
+}
+
+/// The squared norm of a query of floats.
+struct Square<'a>(&'a [f32]);
+
+impl Loops for Square<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        sum_f32(self.0, self.0, |q, _| q * q)
+    }
+}
+
+/// The components of a query, copied where they don't lie as f32 do.
+pub(super) fn query_floats(space: Space, query: &[u8]) -> Cow<'_, [f32]> {
+    let dtype = if space.dtype.is_float() { Dtype::F32 } else { space.dtype };
+    if dtype == Dtype::F32
+        && let Ok(floats) = bytemuck::try_cast_slice(query)
+    {
+        return Cow::Borrowed(floats);
+    }
+    let mut decoded = vec![0.0; space.dim];
+    floats(dtype, Plane::Whole(query), &mut decoded);
+    Cow::Owned(decoded)
 }
 
 /// The components of a row, or of a query as a [`Dtype::F32`] row.
@@ -151,6 +191,13 @@ pub fn floats(dtype: Dtype, row: Plane<'_>, out: &mut [f32]) {
 #[inline(always)]
 fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
+    add_f32(&mut lanes, q, x, term);
+    together(lanes)
+}
+
+/// Adds what components come to to the sums in their lanes; but for the last of a row their number is one of whole lanes.
+#[inline(always)]
+fn add_f32(lanes: &mut [f64; LANES], q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) {
     let (q8, q_rest) = q.as_chunks::<LANES>();
     let (x8, x_rest) = x.as_chunks::<LANES>();
     for (q, x) in q8.iter().zip(x8) {
@@ -161,6 +208,10 @@ fn sum_f32(q: &[f32], x: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
     for ((lane, &q), &x) in lanes.iter_mut().zip(q_rest).zip(x_rest) {
         *lane += term(f64::from(q), f64::from(x));
     }
+}
+
+#[inline(always)]
+fn together(lanes: [f64; LANES]) -> f64 {
     // As one value, or the compiler keeps the lanes in pairs, as they are wanted here.
     let lanes = std::hint::black_box(lanes);
     let four: [f64; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);

@@ -361,7 +361,8 @@ impl<'a> Scan<'a> {
 
     /// Measures all candidates that are left.
     fn measure(&self, query: usize, partial: &mut Partial) {
-        let rows: Vec<(u32, Plane<'_>)> = partial.candidates.take().map(|slot| (slot, self.row(slot))).collect();
+        let mut rows: Vec<(u32, Plane<'_>)> = Vec::with_capacity(partial.candidates.len());
+        rows.extend(partial.candidates.take().map(|slot| (slot, self.row(slot))));
         for (_, row) in &rows {
             match row {
                 Plane::Whole(bytes) | Plane::Levels(bytes) => prefetch(bytes.as_ptr(), bytes.len()),

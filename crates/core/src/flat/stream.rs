@@ -31,14 +31,17 @@
 
 use vicinal_kernels::{BatchFn, Code, Form, Isa, Loops, batch_for, levels, vectorized};
 
+use super::Space;
 use super::copies::{Reading, Streamed, normed};
 use super::frame::square;
-use super::measure::floats;
-use super::{Plane, Space};
-use crate::types::{Dtype, Metric};
+use super::measure::query_floats;
+use crate::types::Metric;
+use crate::vectors::zeros;
 
 /// Rows that one kernel call compares, at most.
 const ROWS: usize = 128;
+/// Rows of which the first look is whether one of them passes.
+const GROUP: usize = 16;
 /// Bytes of rows that all queries look at before the next ones: they stay in the first-level cache.
 const BYTES: usize = 16 << 10;
 /// More than underflow may take from a sum of products of f32, and from the square of a norm.
@@ -56,7 +59,6 @@ pub(super) struct Stream<'q> {
     kernel: BatchFn,
     /// Compared with zero, a row whose norm is not known shows its square.
     norms: Option<BatchFn>,
-    zero: Vec<u8>,
     asked: Vec<Asked<'q>>,
     /// Relative error of the kernels' sums: `e` above.
     rounding: f64,
@@ -110,12 +112,7 @@ impl<'q> Stream<'q> {
         let kernel = |form| batch_for(isa, form, code).expect("the unit's instruction set is there");
         let form = if metric == Metric::Cosine { Form::Dot } else { metric.form() };
         let ask = |query: &'q [u8]| {
-            let mut norm = 0.0;
-            if !metric.on_bits() {
-                let mut values = vec![0.0; dim];
-                floats(if dtype.is_float() { Dtype::F32 } else { dtype }, Plane::Whole(query), &mut values);
-                norm = square(&values).sqrt();
-            }
+            let norm = if metric.on_bits() { 0.0 } else { square(&query_floats(space, query)).sqrt() };
             Asked { query, norm, limit: Limit::NONE }
         };
         // See `vicinal_kernels`: sums of floats; sums of integers are rounded once.
@@ -129,7 +126,6 @@ impl<'q> Stream<'q> {
             space,
             kernel: kernel(form),
             norms: normed(space).then(|| kernel(Form::SqL2)),
-            zero: Vec::new(),
             asked,
             rounding: (sums + 2.0) * f64::from(f32::EPSILON / 2.0),
             residual: reading.residual,
@@ -191,8 +187,7 @@ impl<'q> Stream<'q> {
         if let Some(known) = known {
             norms[..n].copy_from_slice(&known[..n]);
         } else if let Some(kernel) = self.norms {
-            self.zero.resize(self.asked[0].query.len(), 0);
-            compare(kernel, &self.zero, &mut norms);
+            compare(kernel, zeros(self.asked[0].query.len()), &mut norms);
             norms.iter_mut().for_each(|norm| *norm = norm.sqrt());
         }
         for query in 0..self.asked.len() {
@@ -203,25 +198,31 @@ impl<'q> Stream<'q> {
             }
             let mut limit = asked.limit;
             let passes = |limit: Limit, i: usize| raws[i] + limit.weight * norms[i] >= limit.threshold;
-            if !(0..n).fold(false, |any, i| any | passes(limit, i)) {
-                continue;
-            }
             let (mut near, mut count) = ([0; ROWS], 0);
-            for i in 0..n {
-                // Written always, kept if it passes.
-                near[count] = i;
-                count += usize::from(passes(limit, i));
+            for group in (0..n).step_by(GROUP) {
+                let group = group..n.min(group + GROUP);
+                if group.clone().fold(false, |any, i| any | passes(limit, i)) {
+                    for i in group {
+                        // Written always, kept if it passes.
+                        near[count] = i;
+                        count += usize::from(passes(limit, i));
+                    }
+                }
             }
             let near = &mut near[..count];
             if count > self.k {
                 // With the nearest first the bar sinks at once, and most of the others don't pass any more.
                 near.select_nth_unstable_by(self.k, |&i, &j| raws[j].total_cmp(&raws[i]));
             }
+            let mut bar = f32::INFINITY;
             for &i in &*near {
                 if passes(limit, i) {
                     let (least, greatest) = self.keys(asked.norm, raws[i].into(), norms[i].into());
-                    let bar = offer(query, first + i, (down(least), up(greatest).next_up()));
-                    limit = self.limit(asked.norm, bar);
+                    let sunk = offer(query, first + i, (down(least), up(greatest).next_up()));
+                    if sunk < bar {
+                        bar = sunk;
+                        limit = self.limit(asked.norm, bar);
+                    }
                 }
             }
             self.asked[query].limit = limit;

@@ -1,11 +1,13 @@
 //! What may enter: finite values of sane magnitude, no zero vector under cosine, no stray padding bits.
 
+use std::sync::OnceLock;
+
 use bytemuck::pod_read_unaligned;
 use half::{bf16, f16};
 use vicinal_kernels::{BatchFn, Form, Loops, batch, levels, vectorized};
 
 use crate::error::{Error, Result};
-use crate::types::{Dtype, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric, Store};
+use crate::types::{Dtype, MAX_DIM, MAX_SQUARED_NORM, MIN_COSINE_SQUARED_NORM, Matrix, Metric, Store};
 
 /// Refuses rows of the stored dtype that can't be compared; the message names the first bad row. `what` is what the
 /// user calls them, e.g. "row" or "query".
@@ -88,14 +90,20 @@ fn check_kept_row(row: &[u8], largest: f32, dim: usize, metric: Metric, store: S
     }
 }
 
+/// A query of zeros, of so many bytes: compared with it, a row shows its squared length.
+pub fn zeros(bytes: usize) -> &'static [u8] {
+    // All zeros is +0.0 too. Pages that nobody writes take no memory.
+    static ZEROS: OnceLock<Vec<u8>> = OnceLock::new();
+    &ZEROS.get_or_init(|| vec![0; size_of::<f32>() * MAX_DIM])[..bytes]
+}
+
 /// Rows whose squared lengths are taken at once.
 const BATCH: usize = 64;
 
 /// Squared lengths by the kernels: as quick as memory, but in f32.
 struct SquaredLengths {
     kernel: BatchFn,
-    /// All zeros is +0.0 too.
-    zero: Vec<u8>,
+    zero: &'static [u8],
     dim: usize,
     row_bytes: usize,
 }
@@ -103,7 +111,7 @@ struct SquaredLengths {
 impl SquaredLengths {
     fn new(dim: usize, dtype: Dtype) -> Self {
         let kernel = batch(Form::SqL2, dtype.code());
-        SquaredLengths { kernel, zero: vec![0; dtype.query_row_bytes(dim)], dim, row_bytes: dtype.row_bytes(dim) }
+        SquaredLengths { kernel, zero: zeros(dtype.query_row_bytes(dim)), dim, row_bytes: dtype.row_bytes(dim) }
     }
 
     /// Those of at most [`BATCH`] rows.

@@ -7,7 +7,7 @@ mod planes;
 mod scorer;
 mod store;
 
-pub use check::{check_kept, check_queries, check_rows};
+pub use check::{check_kept, check_queries, check_rows, zeros};
 pub use edges::{EdgeCoder, Estimator};
 pub use form::Form;
 pub use planes::{join_f32, split_f32};
