@@ -1,10 +1,12 @@
 //! Changes of one row: worked out from a copy of it, made under its lock if nobody changed it since.
 
+use vicinal_kernels::edges::LANES;
+
 use super::adopt::has_room;
 use super::graph::Graph;
 use super::row::{LockedRow, PROTECTED, slot_of};
 use super::undo::Undo;
-use crate::vectors::{Scorer, Vectors};
+use crate::vectors::{Estimator, Scorer, Vectors};
 
 /// Changes rows of a graph, and keeps what they were.
 #[derive(Clone, Copy)]
@@ -17,6 +19,29 @@ pub struct Editor<'a> {
     pub undo: Option<&'a Undo>,
 }
 
+/// A node that rows get links to.
+pub struct Target<'a, S> {
+    /// The node.
+    pub slot: u32,
+    /// Measures from it.
+    pub scorer: &'a S,
+    /// Estimates from it, where edges have codes of which that can be told, and it was readied for the node.
+    pub estimator: Option<Estimator<'a>>,
+}
+
+/// What links are weighed up in, kept for its memory.
+#[derive(Debug, Default)]
+pub struct Room {
+    links: Vec<u32>,
+    slots: Vec<u32>,
+    /// Places of links.
+    places: Vec<usize>,
+    /// Scores of the links, or nearly so.
+    from_node: Vec<f32>,
+    from_new: Vec<f32>,
+    query: Vec<u8>,
+}
+
 /// What writes the code of an edge into a row whose lock is held, if edges have codes: asked for the place.
 pub trait WriteCode: Fn(usize) {}
 impl<F: Fn(usize)> WriteCode for F {}
@@ -26,9 +51,9 @@ impl<'a> Editor<'a> {
     pub fn scores(&self, node: u32, links: &[u32]) -> Vec<f32> {
         let slots: Vec<u32> = links.iter().map(|&link| slot_of(link)).collect();
         let mut scores = vec![0.0; slots.len()];
-        let mut query = Vec::new();
+        let mut query = vec![0; self.vectors.query_bytes()];
         // SAFETY: nodes of the graph were written.
-        unsafe { self.vectors.read_query(node, &mut query) };
+        unsafe { self.vectors.read_walked(node, &mut query) };
         self.vectors.scorer_from(node, &query).score(&slots, &mut scores);
         scores
     }
@@ -36,34 +61,37 @@ impl<'a> Editor<'a> {
     /// The place of the farthest unprotected link of `node`.
     fn farthest(&self, node: u32, links: &[u32]) -> usize {
         let scores = self.scores(node, links);
-        let unprotected = (0..links.len()).filter(|&i| links[i] & PROTECTED == 0);
-        unprotected
-            .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
+        farthest(&scores, (0..links.len()).filter(|&i| links[i] & PROTECTED == 0))
             .expect("a row keeps room for links that are not protected")
     }
 
-    /// Adds `slot` to the row of `node`. A full row gives up one link: the farthest of those that the new one occludes
+    /// Adds a link to the row of `node`. A full row gives up one: the farthest of those that the new one occludes
     /// (Algorithm 4 seen from `node`), or the new one itself if one of the others occludes it, or else the farthest.
-    /// That is one step of the heuristic instead of the whole of it: 2 * 2M distances instead of 2M² / 2. `scorer`
-    /// measures from `slot`.
-    pub fn link(&self, node: u32, slot: u32, layer: usize, scorer: &impl Scorer, write: &impl WriteCode) {
+    /// That is one step of the heuristic instead of the whole of it.
+    pub fn link(
+        &self,
+        node: u32,
+        layer: usize,
+        target: &Target<'_, impl Scorer>,
+        room: &mut Room,
+        write: &impl WriteCode,
+    ) {
         let capacity = self.graph.capacity(layer);
-        let mut links = vec![0; capacity];
+        room.links.resize(capacity, 0);
         loop {
-            let (degree, version) = self.graph.row(node, layer).read_versioned(&mut links);
-            let links = &links[..degree];
-            if links.iter().any(|&link| slot_of(link) == slot) {
+            let (degree, version) = self.graph.row(node, layer).read_versioned(&mut room.links);
+            if room.links[..degree].iter().any(|&link| slot_of(link) == target.slot) {
                 return;
             }
             let victim = if degree < capacity {
                 None
             } else {
-                match self.victim(node, links, scorer) {
+                match self.victim(node, layer, target, room) {
                     Some(victim) => Some(victim),
                     None => return,
                 }
             };
-            if self.change(node, layer, version, victim, slot, write) {
+            if self.change(node, layer, version, victim, target.slot, write) {
                 return;
             }
         }
@@ -74,28 +102,61 @@ impl<'a> Editor<'a> {
         link & PROTECTED == 0 && self.graph.retired.get(link)
     }
 
-    /// The place of the link that gives way to the new node that `scorer` measures from; nothing if the new one does.
-    fn victim(&self, node: u32, links: &[u32], scorer: &impl Scorer) -> Option<usize> {
-        if let Some(place) = links.iter().position(|&link| self.leads_nowhere(link)) {
+    /// The place of the link of `room.links` that gives way to the new one; nothing if the new one does.
+    fn victim(&self, node: u32, layer: usize, target: &Target<'_, impl Scorer>, room: &mut Room) -> Option<usize> {
+        if let Some(place) = room.links.iter().position(|&link| self.leads_nowhere(link)) {
             return Some(place);
         }
-        let from_node = self.scores(node, links);
-        let slots: Vec<u32> = links.iter().map(|&link| slot_of(link)).collect();
-        let mut from_new = vec![0.0; slots.len()];
-        scorer.score(&slots, &mut from_new);
-        let new = scorer.score_one(node);
+        let new = target.scorer.score_one(node);
+        let estimated = self.measure(node, layer, new, target, room);
+        let Room { links, from_node, from_new, places, .. } = room;
         let nearer = |i: usize| from_node[i] < new;
-        let new_is_occluded = (0..links.len()).any(|i| nearer(i) && from_new[i] < new);
+        // An estimate says where to look; one of thirty that is wrong would refuse the new one.
+        let ends_within = |i: usize, score: f32| {
+            from_new[i] < score && (!estimated || target.scorer.score_one(slot_of(links[i])) < score)
+        };
+        let new_is_occluded = (0..links.len()).any(|i| nearer(i) && ends_within(i, new));
         let unprotected = || (0..links.len()).filter(|&i| links[i] & PROTECTED == 0);
-        let farthest =
-            |places: &mut dyn Iterator<Item = usize>| places.max_by(|&a, &b| from_node[a].total_cmp(&from_node[b]));
-        let occluded = farthest(&mut unprotected().filter(|&i| !nearer(i) && from_new[i] < from_node[i]));
+        places.clear();
+        places.extend(unprotected().filter(|&i| !nearer(i) && from_new[i] < from_node[i]));
+        places.sort_unstable_by(|&a, &b| from_node[b].total_cmp(&from_node[a]));
+        let occluded = places.iter().copied().find(|&i| ends_within(i, from_node[i]));
         match (occluded, new_is_occluded) {
             (Some(victim), false) => Some(victim),
             (Some(victim), true) if from_node[victim] > new => Some(victim),
             (_, true) => None,
-            (None, false) => farthest(&mut unprotected()).filter(|&i| from_node[i] > new),
+            (None, false) => farthest(from_node, unprotected()).filter(|&i| from_node[i] > new),
         }
+    }
+
+    /// Measures the links of a row from its node and from the target of a new link, which scores `new` itself. Where the
+    /// row has codes of its edges, they tell both well enough to choose by, and no vector is read. Says whether it was so.
+    fn measure(&self, node: u32, layer: usize, new: f32, target: &Target<'_, impl Scorer>, room: &mut Room) -> bool {
+        let Room { links, slots, from_node, from_new, query, .. } = room;
+        let padded = links.len().next_multiple_of(LANES);
+        from_node.resize(padded, 0.0);
+        from_new.resize(padded, 0.0);
+        if let (0, Some(estimator)) = (layer, target.estimator) {
+            let codes = self.graph.coded_row(node).1;
+            let blocks = from_node.as_chunks_mut().0.iter_mut().zip(from_new.as_chunks_mut().0);
+            for (block, (from_node, from_new)) in blocks.enumerate() {
+                // SAFETY: these are the codes of a layer-0 row, which has a block for each 32 links. If they change
+                // meanwhile, so does the version of the row, and what was worked out from them is of no use.
+                unsafe {
+                    estimator.lengths(codes, block, from_node);
+                    estimator.estimate(codes, block, new, from_new);
+                }
+            }
+            return true;
+        }
+        slots.clear();
+        slots.extend(links.iter().map(|&link| slot_of(link)));
+        target.scorer.score(slots, from_new);
+        query.resize(self.vectors.query_bytes(), 0);
+        // SAFETY: nodes of the graph were written.
+        unsafe { self.vectors.read_walked(node, query) };
+        self.vectors.scorer_from(node, query).score(slots, from_node);
+        false
     }
 
     /// Adds a protected link from `node` to `slot` on layer 0, or protects the one that is there, unless the node has
@@ -155,6 +216,11 @@ impl<'a> Editor<'a> {
             undo.note(self.graph.row_name(node, layer), row);
         }
     }
+}
+
+/// The farthest of some places.
+fn farthest(scores: &[f32], places: impl Iterator<Item = usize>) -> Option<usize> {
+    places.max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
 }
 
 /// Replaces link `victim`, or adds a link; says at which place.

@@ -1,7 +1,7 @@
 //! Algorithm 1, INSERT, for many threads at once.
 
 use super::adopt::foster_homes;
-use super::edit::{Editor, put};
+use super::edit::{Editor, Target, put};
 use super::ends::EdgeCodes;
 use super::gate::Gate;
 use super::graph::{EntryPoint, Graph};
@@ -155,7 +155,7 @@ impl<'a> Inserter<'a> {
                 let level = self.graph.row(node, 0).level();
                 gathered.iter_mut().take(level + 1).for_each(|candidates| candidates.offer(mate));
             }
-            nodes.push(self.link(row, &gathered, entry, &scratch.rotated));
+            nodes.push(self.link(row, &gathered, entry, scratch));
         }
         drop(rows);
         lanes.iter_mut().zip(queries).for_each(|(scratch, query)| scratch.query = query);
@@ -222,7 +222,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// Links a row, given candidates on each layer, nearest first. Says which node has its vector then.
-    fn link(&self, row: &Newcomer<'_>, gathered: &[Gathered], entry: EntryPoint, rotated: &[f32]) -> u32 {
+    fn link(&self, row: &Newcomer<'_>, gathered: &[Gathered], entry: EntryPoint, scratch: &mut Scratch) -> u32 {
         let &Newcomer { slot, level, ref scorer, .. } = row;
         let nearest = &gathered[0].nearest;
         let mut near: Vec<u32> = nearest.iter().map(|candidate| candidate.slot()).collect();
@@ -246,13 +246,17 @@ impl<'a> Inserter<'a> {
             .map(|(layer, Gathered { nearest, .. })| {
                 let (most, fill) = wanted(layer);
                 // SAFETY: as above.
-                unsafe { select_neighbors(self.vectors, nearest, most, fill) }
+                unsafe { select_neighbors(self.vectors, nearest, most, fill, &mut scratch.selected) }
             })
             .collect();
+        if self.vectors.coder().is_some() {
+            // They are about to be rotated, of which more is read than the walk did.
+            neighbors[0].iter().for_each(|&neighbor| self.vectors.prefetch(neighbor));
+        }
         neighbors.resize(level + 1, Vec::new());
         // The node's own links first, then a protected edge that makes it reachable, then the links back.
-        let mut codes = EdgeCodes::new(self.vectors);
-        codes.take(slot, rotated);
+        let mut codes = EdgeCodes::within(self.vectors, std::mem::take(&mut scratch.ends));
+        codes.take(slot, &scratch.rotated);
         codes.rotate(neighbors[0].iter().copied());
         for (layer, neighbors) in neighbors.iter().enumerate() {
             self.graph.row(slot, layer).lock().set_all(neighbors);
@@ -261,12 +265,16 @@ impl<'a> Inserter<'a> {
             codes.write(self.graph, slot, place, neighbor);
         }
         let parent = self.find_home(slot, &near, &mut codes);
+        let coder = self.vectors.coder().filter(|_| self.vectors.zero_score().is_some());
+        let estimator = coder.map(|coder| coder.estimator(&scratch.table));
+        let target = Target { slot, scorer, estimator };
         for (layer, neighbors) in neighbors.iter().enumerate() {
             for &neighbor in neighbors.iter().filter(|&&n| layer > 0 || n != parent) {
                 let write = |place: usize| codes.write(self.graph, neighbor, place, slot);
-                self.editor.link(neighbor, slot, layer, scorer, &write);
+                self.editor.link(neighbor, layer, &target, &mut scratch.room, &write);
             }
         }
+        scratch.ends = codes.into_room();
         slot
     }
 
@@ -305,7 +313,8 @@ impl<'a> Inserter<'a> {
     fn adopt(&self, parent: u32, slot: u32, codes: &mut EdgeCodes<'_>) -> bool {
         codes.rotate([parent]);
         let own = self.graph.row(slot, 0).lock();
-        let before = own.save();
+        let mut before = Vec::new();
+        own.save(&mut before);
         let place = protect(&own, parent);
         codes.write(self.graph, slot, place, parent);
         drop(own);

@@ -7,7 +7,7 @@
 
 use hashbrown::HashSet;
 
-use super::edit::Editor;
+use super::edit::{Editor, Room, Target};
 use super::ends::EdgeCodes;
 use super::gate::Gate;
 use super::pool::Candidate;
@@ -92,6 +92,7 @@ fn replace(
 ) {
     let graph = editor.graph;
     let mut links = vec![0; graph.capacity(layer)];
+    let mut room = Room::default();
     loop {
         let (degree, version) = graph.row(node, layer).read_versioned(&mut links);
         let links = &links[..degree];
@@ -107,7 +108,8 @@ fn replace(
                     // SAFETY: nodes of the graph were written.
                     unsafe { editor.vectors.read_query(node, &mut query) };
                     let scorer = editor.vectors.scorer_from(node, &query);
-                    editor.link(new, node, layer, &scorer, &|place| codes.write(graph, new, place, node));
+                    let target = Target { slot: node, scorer: &scorer, estimator: None };
+                    editor.link(new, layer, &target, &mut room, &|place| codes.write(graph, new, place, node));
                 }
             }
             None => {

@@ -257,9 +257,9 @@ impl LockedRow<'_> {
         last
     }
 
-    /// The words after the version, for the undo log.
-    pub fn save(&self) -> Box<[u32]> {
-        self.row.0[1..].iter().map(|word| word.load(Ordering::Relaxed)).collect()
+    /// Appends the words after the version, for the undo log.
+    pub fn save(&self, words: &mut Vec<u32>) {
+        words.extend(self.row.0[1..].iter().map(|word| word.load(Ordering::Relaxed)));
     }
 
     /// Puts back what [`LockedRow::save`] returned.

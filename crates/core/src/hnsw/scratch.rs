@@ -1,5 +1,7 @@
 //! What one thread needs for a search or an insertion, kept between calls so that neither allocates.
 
+use super::edit::Room;
+use super::ends::Rotated;
 use super::pool::Pool;
 use super::row::slot_of;
 use vicinal_kernels::edges::{Frontier, LANES, Table};
@@ -21,6 +23,11 @@ pub struct Scratch {
     pub(super) scores: Vec<f32>,
     /// A stored row as a query.
     pub(super) query: Vec<u8>,
+    /// What a new node's links are weighed up in, and coded.
+    pub(super) room: Room,
+    pub(super) ends: Rotated,
+    /// Those that were selected, as queries.
+    pub(super) selected: Vec<u8>,
     /// Hops and evaluations by layer.
     pub(super) hops: Vec<u32>,
     pub(super) evaluations: Vec<u32>,

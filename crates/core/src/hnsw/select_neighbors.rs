@@ -1,6 +1,4 @@
-//! Algorithm 4, SELECT-NEIGHBORS-HEURISTIC, with keep-pruned. Its step for a row that is full is in [`super::insert`].
-
-use std::cell::OnceCell;
+//! Algorithm 4, SELECT-NEIGHBORS-HEURISTIC, with keep-pruned. Its step for a row that is full is in [`super::edit`].
 
 use super::pool::Candidate;
 use crate::vectors::{Scorer, Vectors};
@@ -15,8 +13,15 @@ const BLOCK: usize = 16;
 ///
 /// # Safety
 /// All candidates' slots were written.
-pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], most: usize, fill: usize) -> Vec<u32> {
-    let queries = vec![OnceCell::new(); most];
+pub unsafe fn select_neighbors(
+    vectors: &Vectors,
+    candidates: &[Candidate],
+    most: usize,
+    fill: usize,
+    queries: &mut Vec<u8>,
+) -> Vec<u32> {
+    queries.resize(most * vectors.query_bytes(), 0);
+    let mut free = queries.chunks_exact_mut(vectors.query_bytes());
     let mut scorers = Vec::with_capacity(most);
     let mut selected = Vec::with_capacity(most);
     let mut occluded = Vec::new();
@@ -26,34 +31,41 @@ pub unsafe fn select_neighbors(vectors: &Vectors, candidates: &[Candidate], most
             break;
         }
         open.extend_from_slice(block);
-        scorers.iter().for_each(|scorer| occlude(scorer, &mut open, &mut occluded));
+        for (hits, scorer) in &mut scorers {
+            *hits += occlude(scorer, &mut open, &mut occluded);
+        }
+        // Any of them may occlude a candidate: who did so most often is asked first.
+        scorers.sort_by_key(|&(hits, _)| std::cmp::Reverse(hits));
         while selected.len() < most && !open.is_empty() {
             let nearest = open.remove(0).slot();
-            let query: &Vec<u8> = queries[selected.len()].get_or_init(|| {
-                let mut query = Vec::new();
-                // SAFETY: the caller's promise.
-                unsafe { vectors.read_query(nearest, &mut query) };
-                query
-            });
+            let query = free.next().expect("there is one for each that is selected");
+            // SAFETY: the caller's promise.
+            unsafe { vectors.read_walked(nearest, query) };
             let scorer = vectors.scorer_from(nearest, query);
-            occlude(&scorer, &mut open, &mut occluded);
-            scorers.push(scorer);
+            scorers.push((occlude(&scorer, &mut open, &mut occluded), scorer));
             selected.push(nearest);
         }
         open.clear();
     }
     let missing = fill.saturating_sub(selected.len());
-    occluded.sort_unstable();
-    selected.extend(occluded.iter().take(missing).map(|c| c.slot()));
+    if missing > 0 {
+        occluded.sort_unstable();
+        selected.extend(occluded.iter().take(missing).map(|c| c.slot()));
+    }
     selected
 }
 
-/// Moves what a selected node, which `scorer` measures from, occludes from `open` to `occluded`.
-fn occlude(scorer: &impl Scorer, open: &mut Vec<Candidate>, occluded: &mut Vec<Candidate>) {
+/// Moves what a selected node, which `scorer` measures from, occludes from `open` to `occluded`; says how many.
+fn occlude(scorer: &impl Scorer, open: &mut Vec<Candidate>, occluded: &mut Vec<Candidate>) -> usize {
+    if open.is_empty() {
+        return 0;
+    }
     let mut slots = [0; BLOCK];
     let mut scores = [0.0; BLOCK];
     slots.iter_mut().zip(open.iter()).for_each(|(slot, c)| *slot = c.slot());
     scorer.score(&slots[..open.len()], &mut scores[..open.len()]);
     let mut scores = scores.into_iter();
+    let before = open.len();
     occluded.extend(open.extract_if(.., |c| scores.next().is_some_and(|score| score < c.score())));
+    before - open.len()
 }

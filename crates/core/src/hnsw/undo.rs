@@ -17,11 +17,19 @@ pub struct Undo {
     spread: (u64, u64),
     /// Rows that are in the log: layer 0, upper.
     saved: [Bits; 2],
-    log: Mutex<Vec<(RowName, Box<[u32]>)>>,
+    log: Mutex<Log>,
     /// Slots that the batch adds, removes and retires.
     added: Vec<u32>,
     removed: Mutex<Vec<u32>>,
     retired: Mutex<Vec<u32>>,
+}
+
+/// Rows as they were.
+#[derive(Default)]
+struct Log {
+    /// Each with the end of its words, which begin where those of the one before end.
+    rows: Vec<(RowName, usize)>,
+    words: Vec<u32>,
 }
 
 /// A row of the graph's arenas.
@@ -42,7 +50,7 @@ impl Undo {
             entry: graph.entry(),
             spread: graph.spread.parts(),
             saved: [Bits::default(), Bits::default()],
-            log: Mutex::new(Vec::new()),
+            log: Mutex::default(),
             added: added.iter().collect(),
             removed: Mutex::default(),
             retired: Mutex::default(),
@@ -66,7 +74,10 @@ impl Undo {
             RowName::Upper(upper) => (&self.saved[1], upper, upper < self.upper_rows),
         };
         if existed && saved.insert(index) {
-            self.log.lock().push((name, row.save()));
+            let mut log = self.log.lock();
+            row.save(&mut log.words);
+            let end = log.words.len();
+            log.rows.push((name, end));
         }
     }
 
@@ -82,9 +93,12 @@ impl Undo {
         }
         self.removed.into_inner().into_iter().for_each(|slot| _ = graph.living.insert(slot));
         self.retired.into_inner().into_iter().for_each(|slot| _ = graph.retired.remove(slot));
-        for (name, words) in self.log.into_inner() {
+        let Log { rows, words } = self.log.into_inner();
+        let mut start = 0;
+        for (name, end) in rows {
             let row = graph.named_row(name).lock();
-            row.restore(&words);
+            row.restore(&words[start..end]);
+            start = end;
             if let RowName::Layer0(slot) = name {
                 code_row(graph, vectors, slot, &row);
             }

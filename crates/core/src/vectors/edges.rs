@@ -6,6 +6,8 @@
 //! so a code depends on the two ends of its edge and on nothing else: it never goes stale, and when a row changes one
 //! link, one code changes.
 
+use std::f32::consts::FRAC_2_PI;
+
 use bytemuck::pod_read_unaligned;
 use vicinal_kernels::edges::{self, EstimateFn, LANES, Rotation, Table};
 
@@ -24,11 +26,11 @@ impl EdgeCoder {
         EdgeCoder { rotation: Rotation::new(dim, seed), metric, dtype }
     }
 
-    /// Rotates a vector, given as a query and multiplied by `scale`: see [`CodeScorer::scale`].
+    /// Rotates a vector, given as a query and multiplied by `scale`, and appends it: see [`CodeScorer::scale`].
     ///
     /// [`CodeScorer::scale`]: super::CodeScorer::scale
     pub fn rotate(&self, query: &[u8], scale: f32, rotated: &mut Vec<f32>) {
-        rotated.clear();
+        let start = rotated.len();
         match self.dtype {
             Dtype::I8 => rotated.extend(query.iter().map(|&b| f32::from(b as i8) * scale)),
             Dtype::U8 => rotated.extend(query.iter().map(|&b| f32::from(b) * scale)),
@@ -37,8 +39,13 @@ impl EdgeCoder {
             }
             Dtype::Bits => unreachable!("Params::check refuses codes of bits"),
         }
-        rotated.resize(self.rotation.padded(), 0.0);
-        self.rotation.apply(rotated);
+        rotated.resize(start + self.rotation.padded(), 0.0);
+        self.rotation.apply(&mut rotated[start..]);
+    }
+
+    /// Components of a rotated vector.
+    pub fn padded(&self) -> usize {
+        self.rotation.padded()
     }
 
     /// Writes the code of edge `place` of a node. Both ends are given rotated.
@@ -104,21 +111,37 @@ impl EdgeCoder {
 
     /// Readies a query: `table` then serves [`Estimator`].
     pub fn prepare(&self, query: &[u8], scale: f32, rotated: &mut Vec<f32>, table: &mut Table) {
+        rotated.clear();
         self.rotate(query, scale, rotated);
         table.fill(rotated);
     }
 
     /// An estimator for a query that was [`EdgeCoder::prepare`]d.
     pub fn estimator<'a>(&self, table: &'a Table) -> Estimator<'a> {
-        Estimator { kernel: edges::estimate(), table, block_bytes: edges::block_bytes(self.rotation.padded()) }
+        let padded = self.rotation.padded();
+        // A factor is twice |r|² / |r|₁ of squares of distances; scores of directions are half of those, less one.
+        let lengths = match self.metric {
+            Metric::Cosine => Lengths { zero: -1.0, per_square: 0.5 * padded as f32 * FRAC_2_PI },
+            _ => Lengths { zero: 0.0, per_square: 0.25 * padded as f32 * FRAC_2_PI },
+        };
+        Estimator { kernel: edges::estimate(), table, block_bytes: edges::block_bytes(padded), lengths }
     }
 }
 
 /// Estimates the scores of a node's neighbours for one query.
+#[derive(Clone, Copy)]
 pub struct Estimator<'a> {
     kernel: EstimateFn,
     table: &'a Table,
     block_bytes: usize,
+    lengths: Lengths,
+}
+
+/// From the square of a factor to a score.
+#[derive(Clone, Copy)]
+struct Lengths {
+    zero: f32,
+    per_square: f32,
 }
 
 impl Estimator<'_> {
@@ -131,5 +154,72 @@ impl Estimator<'_> {
     pub unsafe fn estimate(&self, codes: *const u8, block: usize, own: f32, out: &mut [f32; LANES]) {
         // SAFETY: the caller's promise; `out` has 32 places.
         unsafe { (self.kernel)(self.table, codes.add(block * self.block_bytes), own, out.as_mut_ptr()) };
+    }
+
+    /// What neighbours score for the node itself, nearly, from block `block` of the codes of its row; under metrics whose
+    /// scores grow with a distance.
+    ///
+    /// The factor of a code is |r|² / |r|₁, and after a random rotation all residuals of a length have nearly the same
+    /// sum: |r|₁ ≈ √(2d/π) |r|, within 0.27/√d (2.3% of 128 components). So the length is read off the factor.
+    ///
+    /// # Safety
+    /// As of [`Estimator::estimate`]; and the metric is one whose scores grow with a distance.
+    pub unsafe fn lengths(&self, codes: *const u8, block: usize, out: &mut [f32; LANES]) {
+        // SAFETY: the caller's promise.
+        let rescales = unsafe { edges::rescales(codes.add(block * self.block_bytes)) };
+        let Lengths { zero, per_square } = self.lengths;
+        out.iter_mut().zip(rescales).for_each(|(out, rescale)| *out = zero + per_square * rescale * rescale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn lengths_are_read_off_codes(dim in 96usize..400, seed: u64, cosine: bool, spread in 0.05f32..3.0) {
+            let metric = if cosine { Metric::Cosine } else { Metric::L2 };
+            let coder = EdgeCoder::new(dim, metric, Dtype::F32, seed);
+            let mut state = seed | 1;
+            let mut random = || {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (state >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+            };
+            let mut vector = |around: &[f32]| -> Vec<f32> {
+                let moved: Vec<f32> = around.iter().map(|x| x + spread * random()).collect();
+                let norm = moved.iter().map(|x| x * x).sum::<f32>().sqrt();
+                if cosine { moved.iter().map(|x| x / norm).collect() } else { moved }
+            };
+            let node = vector(&vec![1.0; dim]);
+            let rotate = |vector: &[f32]| {
+                let mut rotated = Vec::new();
+                coder.rotate(bytemuck::cast_slice(vector), 1.0, &mut rotated);
+                rotated
+            };
+            let rotated_node = rotate(&node);
+            let mut codes = vec![0u16; edges::block_bytes(coder.padded()) / 2];
+            let codes = codes.as_mut_ptr().cast::<u8>();
+            let neighbors: Vec<Vec<f32>> = (0..LANES).map(|_| vector(&node)).collect();
+            let mut table = Table::default();
+            let mut lengths = [0.0; LANES];
+            // SAFETY: a block, which is ours.
+            unsafe {
+                for (place, neighbor) in neighbors.iter().enumerate() {
+                    coder.write(codes, place, &rotated_node, &rotate(neighbor));
+                }
+                table.fill(&rotated_node);
+                coder.estimator(&table).lengths(codes, 0, &mut lengths);
+            }
+            for (neighbor, length) in neighbors.iter().zip(lengths) {
+                let square: f32 = neighbor.iter().zip(&node).map(|(x, y)| (x - y) * (x - y)).sum();
+                let found = if cosine { 2.0 * (length + 1.0) } else { length };
+                // Five times what the square is off by, as a rule.
+                let off = 10.0 * 0.27 / (coder.padded() as f32).sqrt();
+                prop_assert!((found / square - 1.0).abs() < off + 0.02, "{found} for {square}");
+            }
+        }
     }
 }

@@ -258,17 +258,45 @@ impl Vectors {
         }
     }
 
+    /// Bytes of a vector as a query.
+    pub fn query_bytes(&self) -> usize {
+        self.dtype.query_row_bytes(self.dim)
+    }
+
     /// The vector of a slot as a query: f32 for the float dtypes.
     ///
     /// # Safety
     /// The slot was written.
     pub unsafe fn read_query(&self, slot: u32, bytes: &mut Vec<u8>) {
-        bytes.resize(self.dtype.query_row_bytes(self.dim), 0);
+        bytes.resize(self.query_bytes(), 0);
+        // SAFETY: the caller's promise.
+        unsafe { self.put_query(slot, bytes) };
+    }
+
+    /// What a walk reads of a slot, as a query of [`Vectors::query_bytes`]: the rest of the row need not come from memory.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn read_walked(&self, slot: u32, out: &mut [u8]) {
+        if self.form != Form::Split {
+            // SAFETY: the caller's promise.
+            return unsafe { self.put_query(slot, out) };
+        }
+        // SAFETY: as above.
+        let hi = unsafe { self.walk.bytes(slot) }.as_chunks::<2>().0;
+        for (x, hi) in out.as_chunks_mut::<4>().0.iter_mut().zip(hi) {
+            *x = (u32::from(u16::from_ne_bytes(*hi)) << 16).to_ne_bytes();
+        }
+    }
+
+    /// # Safety
+    /// The slot was written.
+    unsafe fn put_query(&self, slot: u32, out: &mut [u8]) {
         // SAFETY: the caller's promise.
         unsafe {
             match self.dtype {
-                Dtype::F16 | Dtype::Bf16 => write_floats(self.dtype, self.plane(slot), self.dim, bytes),
-                _ => self.read(slot, bytes),
+                Dtype::F16 | Dtype::Bf16 => write_floats(self.dtype, self.plane(slot), self.dim, out),
+                _ => self.read(slot, out),
             }
         }
     }

@@ -83,6 +83,17 @@ pub unsafe fn factors(block: *const u8, lane: usize) -> (f32, f32) {
     (factor(0), factor(RESCALE))
 }
 
+/// What the lanes of a block are rescaled by.
+///
+/// # Safety
+///
+/// `block` is readable for its factors. Other threads may write it meanwhile: see [`edges`](super).
+pub unsafe fn rescales(block: *const u8) -> [f32; LANES] {
+    // SAFETY: within the factors of the block.
+    let bits = |lane: usize| unsafe { block.add(RESCALE + 2 * lane).cast::<u16>().read_unaligned() };
+    core::array::from_fn(|lane| f32::from_bits(u32::from(bits(lane)) << 16))
+}
+
 /// In how many components the codes of one lane differ between two blocks for vectors of length `padded`.
 ///
 /// # Safety

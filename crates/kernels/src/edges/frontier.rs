@@ -2,7 +2,8 @@
 //!
 //! A hop brings up to 2M candidates and takes one, so to put each in its place costs more than the estimates do. Here
 //! the sixteen nearest are kept in order, in registers where they fit. What is farther, or pushed out by a nearer one,
-//! goes to the rest, in no order, which is looked through when the sixteen are used up.
+//! goes to the rest, in no order, which is looked through when the sixteen are used up. Where that grows to many, a
+//! horizon is drawn so that few lie before it, and those beyond are only looked at again when these are used up too.
 
 use super::ops::Edges;
 use super::{Functions, LANES, functions};
@@ -15,7 +16,8 @@ pub(crate) const NEAREST: usize = 16;
 ///
 /// # Safety
 ///
-/// `estimates` and `ids` are readable for 32 values, no estimate is NaN, and there is room for 48 more in `rest`.
+/// `estimates` and `ids` are readable for 32 values, no estimate is NaN, and there is room for 48 more in `rest` and in
+/// `beyond`.
 pub(crate) type AddFn =
     unsafe fn(frontier: &mut Frontier, estimates: *const f32, ids: *const u32, which: u32, bound: f32, seen: &[u64]);
 
@@ -36,6 +38,12 @@ pub(crate) struct Nearest {
 
 const NONE: Nearest = Nearest { estimates: [f32::INFINITY; NEAREST], ids: [0; NEAREST] };
 
+/// More of the rest than this draw a horizon, before which about so many of them lie.
+const MANY: usize = 512;
+const BEFORE: usize = 256;
+/// Estimates by which it is drawn.
+const SAMPLE: usize = 64;
+
 /// Candidates in no order. What lies beyond `used` is room.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
@@ -44,12 +52,36 @@ pub(crate) struct Rest {
     pub used: usize,
 }
 
+impl Rest {
+    /// Makes room for those that come at a time, and the register that writes them.
+    #[inline]
+    fn reserve(&mut self) {
+        let room = self.used + LANES + NEAREST;
+        if room > self.ids.len() {
+            self.estimates.resize(2 * room, 0.0);
+            self.ids.resize(2 * room, 0);
+        }
+    }
+
+    /// An estimate that [`BEFORE`] of them are below, more or less; infinity if there are few.
+    fn horizon(&self) -> f32 {
+        if self.used <= MANY {
+            return f32::INFINITY;
+        }
+        let mut sample: [f32; SAMPLE] = core::array::from_fn(|i| self.estimates[i * self.used / SAMPLE]);
+        *sample.select_nth_unstable_by(SAMPLE * BEFORE / self.used, f32::total_cmp).1
+    }
+}
+
 /// Candidates with their estimates.
 pub struct Frontier {
     pub(super) nearest: Nearest,
     /// No estimate of `nearest` is above it, none of `rest` below.
     pub(super) limit: f32,
     pub(super) rest: Rest,
+    /// None of those in `beyond` is below it, and all of `nearest` are.
+    pub(super) horizon: f32,
+    pub(super) beyond: Rest,
     add: AddFn,
     shift: ShiftFn,
 }
@@ -69,7 +101,8 @@ impl std::fmt::Debug for Frontier {
 impl Frontier {
     pub(super) fn on(functions: &Functions) -> Self {
         let Functions { add, shift, .. } = *functions;
-        Frontier { nearest: NONE, limit: f32::INFINITY, rest: Rest::default(), add, shift }
+        let (rest, beyond) = Default::default();
+        Frontier { nearest: NONE, limit: f32::INFINITY, rest, horizon: f32::INFINITY, beyond, add, shift }
     }
 
     /// Forgets all candidates.
@@ -77,17 +110,16 @@ impl Frontier {
         self.nearest = NONE;
         self.limit = f32::INFINITY;
         self.rest.used = 0;
+        self.horizon = f32::INFINITY;
+        self.beyond.used = 0;
     }
 
     /// Adds the first `count` of 32 candidates, as far as their estimates are below `bound` and their ids are not in
     /// `seen`, a bit for each id; ids beyond its end are left out.
     #[inline]
     pub fn add(&mut self, estimates: &[f32; LANES], ids: &[u32; LANES], count: usize, bound: f32, seen: &[u64]) {
-        let room = self.rest.used + LANES + NEAREST;
-        if room > self.rest.ids.len() {
-            self.rest.estimates.resize(2 * room, 0.0);
-            self.rest.ids.resize(2 * room, 0);
-        }
+        self.rest.reserve();
+        self.beyond.reserve();
         let which = u32::MAX.checked_shr((LANES - count.min(LANES)) as u32).unwrap_or(0);
         // SAFETY: there are 32 of each, and there is room.
         unsafe { (self.add)(self, estimates.as_ptr(), ids.as_ptr(), which, bound, seen) }
@@ -103,7 +135,7 @@ impl Frontier {
     /// only shrink until [`Frontier::clear`].
     #[inline(always)]
     pub fn pop(&mut self, bound: f32, seen: &[u64]) -> Option<u32> {
-        if self.nearest.estimates[0] == f32::INFINITY {
+        if self.is_empty() {
             self.refill(bound, seen);
         }
         if self.nearest.estimates[0] >= bound {
@@ -115,11 +147,30 @@ impl Frontier {
         Some(id)
     }
 
-    /// Puts the nearest of the rest in order, and drops what is no candidate any more.
+    /// Puts the nearest of the rest in order.
     #[cold]
     fn refill(&mut self, bound: f32, seen: &[u64]) {
+        self.sift(bound, seen, self.rest.horizon().min(self.horizon));
+        if self.is_empty() && self.beyond.used > 0 {
+            std::mem::swap(&mut self.rest, &mut self.beyond);
+            self.sift(bound, seen, self.rest.horizon());
+        }
+        // So many may be equally far that none is before the horizon.
+        if self.is_empty() && self.beyond.used > 0 {
+            std::mem::swap(&mut self.rest, &mut self.beyond);
+            self.sift(bound, seen, f32::INFINITY);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.nearest.estimates[0] == f32::INFINITY
+    }
+
+    /// Adds those of the rest anew, and so drops what is no candidate any more.
+    fn sift(&mut self, bound: f32, seen: &[u64], horizon: f32) {
         let count = std::mem::take(&mut self.rest.used);
         self.limit = f32::INFINITY;
+        self.horizon = horizon;
         let (mut estimates, mut ids) = ([0.0; LANES], [0; LANES]);
         // What comes back to the rest takes fewer places than were read.
         for at in (0..count).step_by(LANES) {
@@ -145,7 +196,7 @@ pub(crate) unsafe fn add_with<T: Edges>(
     bound: f32,
     seen: &[u64],
 ) {
-    let Frontier { nearest, limit, rest, .. } = frontier;
+    let Frontier { nearest, limit, rest, horizon, beyond, .. } = frontier;
     let mut sorted = *nearest;
     let last = |sorted: &Nearest| sorted.estimates[NEAREST - 1];
     // SAFETY: 32 of each are readable; each is written to the rest at most once, and there is room for them and the
@@ -160,10 +211,17 @@ pub(crate) unsafe fn add_with<T: Edges>(
             bits
         };
         let candidates = below(bound) & which;
-        let mut near = below(limit.min(last(&sorted))) & candidates;
+        let before = below(*horizon) & candidates;
+        let mut near = below(limit.min(last(&sorted))) & before;
         let (rest_estimates, rest_ids) = (rest.estimates.as_mut_ptr(), rest.ids.as_mut_ptr());
         let mut used = rest.used;
-        used += T::append(rest_estimates.add(used), rest_ids.add(used), estimates, ids, candidates & !near);
+        used += T::append(rest_estimates.add(used), rest_ids.add(used), estimates, ids, before & !near);
+        if before != candidates {
+            let (far_estimates, far_ids) = (beyond.estimates.as_mut_ptr(), beyond.ids.as_mut_ptr());
+            let far = candidates & !before;
+            let at = beyond.used;
+            beyond.used += T::append(far_estimates.add(at), far_ids.add(at), estimates, ids, far);
+        }
         // Most of what is near was seen before when a walk has gone on for long. All are asked first, so that the loop
         // below, of which each turn waits for the one before, has only new ones.
         let mut new = 0;
@@ -265,7 +323,7 @@ mod tests {
     proptest! {
         /// Against a plain list: what is popped is the nearest that is left, whatever came in which order.
         #[test]
-        fn the_nearest_is_popped(hops in prop::collection::vec((prop::collection::vec((0i8..100, 0u32..300), 0..=32), 0usize..6, 20i8..120), 1..40)) {
+        fn the_nearest_is_popped(hops in prop::collection::vec((prop::collection::vec((0i8..100, 0u32..300), 0..=32), 0usize..6, 20i8..120), 1..120)) {
             for &isa in available() {
                 let mut frontier = Frontier::on(functions_for(isa).unwrap());
                 frontier.clear();
@@ -295,6 +353,24 @@ mod tests {
                         seen[id as usize / 64] |= 1 << (id % 64);
                     }
                 }
+            }
+        }
+
+        /// The same order, however many wait: those beyond the horizon too, and where no horizon parts them.
+        #[test]
+        fn all_come_in_order(values in 1u16..3000, count in 1usize..5000) {
+            for &isa in available() {
+                let mut frontier = Frontier::on(functions_for(isa).unwrap());
+                let value = |id: usize| (id * 7919 % usize::from(values)) as f32;
+                for first in (0..count).step_by(LANES) {
+                    let estimates = core::array::from_fn(|lane| value(first + lane));
+                    let ids = core::array::from_fn(|lane| (first + lane) as u32);
+                    frontier.add(&estimates, &ids, count - first, f32::INFINITY, &[0; 80]);
+                }
+                let popped: Vec<_> = std::iter::from_fn(|| frontier.pop(f32::INFINITY, &[0; 80])).collect();
+                prop_assert!(popped.is_sorted_by_key(|&id| value(id as usize)), "{:?}", isa);
+                let unique: std::collections::HashSet<_> = popped.iter().collect();
+                prop_assert_eq!((popped.len(), unique.len()), (count, count), "{:?}", isa);
             }
         }
 

@@ -40,7 +40,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use code::{Sums, clear_lane, copy_lane, differing, factors, write_code, write_factors};
+pub use code::{Sums, clear_lane, copy_lane, differing, factors, rescales, write_code, write_factors};
 pub use estimate::{EstimateFn, estimate, estimate_for};
 pub use frontier::Frontier;
 pub use rotation::Rotation;
