@@ -118,9 +118,9 @@ tsan:  ## ThreadSanitizer over what threads share (nightly Rust with rust-src)
 	    --test graph --test row_on_threads --test stress -- --skip inner_product_stays_navigable
 
 # The golden files, each behind a byte that asks for right sums.
-fuzz/corpus/bytes: $(wildcard tests/golden/1/*.vicinal)
+fuzz/corpus/bytes: $(wildcard tests/golden/[13]/*.vicinal)
 	@mkdir -p $@
-	@for file in $^; do { printf '\001'; cat $$file; } >$@/$$(basename $$file); done
+	@for file in $^; do { printf '\001'; cat $$file; } >$@/$$(basename $$(dirname $$file))-$$(basename $$file); done
 	@touch $@
 
 ##@ Measuring

@@ -6,11 +6,11 @@ mod support;
 
 use std::fs;
 
-use support::golden::{describe, golden_cases, place};
+use support::golden::{describe, golden_cases, places};
 
 fn main() {
     for (name, case) in golden_cases() {
-        let path = place(&name, &case);
+        let path = places(&name, &case).pop().unwrap();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if path.exists() {
             continue;

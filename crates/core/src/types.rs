@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use vicinal_kernels::edges::{LANES, block_bytes, padded};
 use vicinal_kernels::{Code, Form};
 
 use crate::error::{Error, Result};
@@ -289,14 +288,6 @@ impl Params {
             return Err(Error::invalid(format!("level_p must be above 0 and at most 0.9, not {p}; 1/M is usual")));
         }
         Ok(())
-    }
-
-    /// Bytes of the codes of a layer-0 row's edges.
-    pub fn code_bytes(&self) -> usize {
-        match self.layout {
-            Layout::Compact => 0,
-            Layout::Fast => (2 * self.m).div_ceil(LANES) * block_bytes(padded(self.dim)),
-        }
     }
 
     /// `p` of the level law.

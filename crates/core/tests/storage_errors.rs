@@ -118,9 +118,9 @@ fn a_newer_format() {
     let path = folder.path().join("a.vicinal");
     build(&cases()[0]).save(&path).unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    bytes[12..16].copy_from_slice(&3u32.to_le_bytes());
+    bytes[12..16].copy_from_slice(&4u32.to_le_bytes());
     fs::write(&path, bytes).unwrap();
-    format(&open(&path), &path, "format 3, this version of Vicinal reads up to 2; use a newer Vicinal");
+    format(&open(&path), &path, "format 4, this version of Vicinal reads up to 3; use a newer Vicinal");
 }
 
 #[test]

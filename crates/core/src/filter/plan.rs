@@ -7,7 +7,7 @@
 use super::patience::Patience;
 use crate::flat::STREAM;
 use crate::types::{Layout, Params, Plan};
-use crate::vectors::Form;
+use crate::vectors::{Codes, Form};
 
 /// What the ways to search cost a query, in about nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,7 @@ impl Costs {
     pub fn new(params: &Params, task: Task) -> Self {
         let Task { slots, matching, filtered, gathered, queries, k, ef } = task;
         let form = Form::of(params);
+        let codes = Codes::of(params);
         let [read, scanned] = [form.walk_bytes(params.dim), form.scan_bytes(params.dim)].map(|bytes| bytes as f32);
         let row = match (queries <= STREAM, gathered || matching == slots) {
             // Rows in order stream; scattered ones are waited for.
@@ -77,7 +78,7 @@ impl Costs {
         let measure = 10.0 + 0.15 * read;
         // Estimates keep more candidates within the bound than distances do.
         let (hop, hops_of_reach) = match params.layout {
-            Layout::Fast => (150.0 + 0.25 * (params.code_bytes() as f32 + read), 0.75),
+            Layout::Fast => (150.0 + 0.25 * (codes.edges + codes.own) as f32, 0.75),
             Layout::Compact => (300.0 + links * (25.0 + 0.06 * read), 0.36),
         };
         let share = matching as f32 / slots.max(1) as f32;

@@ -12,12 +12,27 @@ pub fn code_row(graph: &Graph, vectors: &Vectors, slot: u32, row: &LockedRow<'_>
     unsafe { write(graph, vectors, coder, &links, graph.coded_row(slot).1, &vectors.rotated(coder, slot)) };
 }
 
-/// Whether the codes of a node's layer-0 row are those of its edges. Nobody changes the row meanwhile.
+/// Whether the codes of a node's layer-0 row are its own and those of its edges. Nobody changes the row meanwhile.
 pub fn codes_are_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
+    own_code_is_right(graph, vectors, slot) && edge_codes_are_right(graph, vectors, slot)
+}
+
+/// Whether the code that a slot has of itself is that of its vector. Nobody changes it meanwhile.
+pub fn own_code_is_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
+    // SAFETY: nobody writes it (the caller's promise).
+    let Some(code) = (unsafe { graph.own_code(slot) }) else { return true };
+    let mut expected = vec![0; code.len()];
+    // SAFETY: nodes of the graph were written.
+    unsafe { vectors.own_code(slot, &mut expected) };
+    code == expected
+}
+
+/// Whether the codes of a node's edges are theirs. Nobody changes the row meanwhile.
+pub fn edge_codes_are_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
     let Some(coder) = vectors.coder() else { return true };
     let mut links = vec![0; graph.capacity(0)];
     let degree = graph.row(slot, 0).read(&mut links);
-    let mut expected = vec![0u16; graph.code_bytes() / 2];
+    let mut expected = vec![0u16; graph.codes().edges / 2];
     let expected = expected.as_mut_ptr().cast::<u8>();
     let codes = graph.coded_row(slot).1;
     // SAFETY: nodes of the graph were written; `expected` has room for a row's codes.
@@ -35,7 +50,7 @@ pub fn codes_are_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
 unsafe fn write(graph: &Graph, vectors: &Vectors, coder: &EdgeCoder, links: &[u32], codes: *mut u8, node: &[f32]) {
     // SAFETY: the caller's promise.
     unsafe {
-        std::ptr::write_bytes(codes, 0, graph.code_bytes());
+        std::ptr::write_bytes(codes, 0, graph.codes().edges);
         for (place, &link) in links.iter().enumerate() {
             coder.write(codes, place, node, &vectors.rotated(coder, slot_of(link)));
         }

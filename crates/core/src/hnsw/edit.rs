@@ -54,7 +54,7 @@ impl<'a> Editor<'a> {
         let mut query = vec![0; self.vectors.query_bytes()];
         // SAFETY: nodes of the graph were written.
         unsafe { self.vectors.read_walked(node, &mut query) };
-        self.vectors.scorer_from(node, &query).score(&slots, &mut scores);
+        self.vectors.scorer_from(node, &query, None).score(&slots, &mut scores);
         scores
     }
 
@@ -155,7 +155,7 @@ impl<'a> Editor<'a> {
         query.resize(self.vectors.query_bytes(), 0);
         // SAFETY: nodes of the graph were written.
         unsafe { self.vectors.read_walked(node, query) };
-        self.vectors.scorer_from(node, query).score(slots, from_node);
+        self.vectors.scorer_from(node, query, None).score(slots, from_node);
         false
     }
 

@@ -14,6 +14,7 @@ use crate::bits::Bits;
 use crate::error::Result;
 use crate::mapped::MappedRows;
 use crate::slots::Slots;
+use crate::vectors::{Codes, Rows, Vectors};
 
 /// The graph's memory: rows and the entry point. Which edges are there is decided elsewhere.
 ///
@@ -22,8 +23,8 @@ use crate::slots::Slots;
 /// every candidate list.
 pub struct Graph {
     m: usize,
-    /// Bytes at the head of a layer-0 row for the codes of its edges.
-    code_bytes: usize,
+    /// What a layer-0 row holds before and behind its links.
+    codes: Codes,
     layer0: Arena,
     upper: Arena,
     upper_rows: AtomicU32,
@@ -54,32 +55,32 @@ pub fn row_bytes(links: usize) -> usize {
     4 * (HEADER + links)
 }
 
-/// Bytes of a layer-0 row whose edges have `code_bytes` of codes: whole cache lines if it has any.
-pub fn layer0_row_bytes(m: usize, code_bytes: usize) -> usize {
-    let line = if code_bytes == 0 { 4 } else { 64 };
-    (code_bytes + row_bytes(2 * m)).next_multiple_of(line)
+/// Bytes of a layer-0 row with such codes: whole cache lines if it has any.
+pub fn layer0_row_bytes(m: usize, codes: Codes) -> usize {
+    let line = if codes == Codes::default() { 4 } else { 64 };
+    (codes.edges + row_bytes(2 * m) + codes.own).next_multiple_of(line)
 }
 
 impl Graph {
     /// An empty graph whose nodes have up to `m` links on the upper layers and `2m` on layer 0.
-    pub fn new(m: usize, code_bytes: usize) -> Self {
-        let layer0 = Arena::new(layer0_row_bytes(m, code_bytes));
-        Graph::from_parts(m, code_bytes, layer0, Arena::new(row_bytes(m)), 0, None)
+    pub fn new(m: usize, codes: Codes) -> Self {
+        let layer0 = Arena::new(layer0_row_bytes(m, codes));
+        Graph::from_parts(m, codes, layer0, Arena::new(row_bytes(m)), 0, None)
     }
 
     /// A graph over rows that are already there.
     pub fn from_parts(
         m: usize,
-        code_bytes: usize,
+        codes: Codes,
         layer0: Arena,
         upper: Arena,
         upper_rows: u32,
         entry: Option<EntryPoint>,
     ) -> Self {
-        assert_eq!((layer0.row_bytes(), upper.row_bytes()), (layer0_row_bytes(m, code_bytes), row_bytes(m)));
+        assert_eq!((layer0.row_bytes(), upper.row_bytes()), (layer0_row_bytes(m, codes), row_bytes(m)));
         let graph = Graph {
             m,
-            code_bytes,
+            codes,
             layer0,
             upper,
             upper_rows: AtomicU32::new(upper_rows),
@@ -98,9 +99,39 @@ impl Graph {
         self.m
     }
 
-    /// Bytes of the codes of a layer-0 row.
-    pub fn code_bytes(&self) -> usize {
-        self.code_bytes
+    /// What a layer-0 row holds of codes.
+    pub fn codes(&self) -> Codes {
+        self.codes
+    }
+
+    /// The codes that nodes have of themselves, if they have any.
+    #[inline(always)]
+    pub fn own_codes(&self) -> Option<Rows<'_>> {
+        let start = self.codes.edges + row_bytes(2 * self.m);
+        (self.codes.own > 0).then_some(Rows { arena: &self.layer0, start })
+    }
+
+    /// The code that a slot has of itself, if it has one.
+    ///
+    /// # Safety
+    /// The slot was laid out, and nobody writes its code meanwhile.
+    pub unsafe fn own_code(&self, slot: u32) -> Option<&[u8]> {
+        let Rows { arena, start } = self.own_codes()?;
+        // SAFETY: the caller's promise.
+        unsafe { arena.bytes(slot).get(start..start + self.codes.own) }
+    }
+
+    /// Writes the code that a slot has of itself.
+    ///
+    /// # Safety
+    /// The slot was laid out, its vector was written, and nobody reads the code meanwhile.
+    pub unsafe fn write_own_code(&self, vectors: &Vectors, slot: u32) {
+        let Some(Rows { arena, start }) = self.own_codes() else { return };
+        // SAFETY: so many bytes of the row are its own code; the rest is the caller's promise.
+        unsafe {
+            let code = std::slice::from_raw_parts_mut(arena.row(slot).wrapping_add(start), self.codes.own);
+            vectors.own_code(slot, code);
+        }
     }
 
     /// The most links of a node on a layer: `M_max0 = 2M` on layer 0, `M` above.
@@ -169,7 +200,7 @@ impl Graph {
         row.lock().init(level, first_upper);
         // SAFETY: the row begins with so many bytes, and nobody knows the slot. A removed node or a cancelled add may
         // have left codes there.
-        unsafe { std::ptr::write_bytes(codes, 0, self.code_bytes) };
+        unsafe { std::ptr::write_bytes(codes, 0, self.codes.edges) };
         for upper in first_upper..first_upper + level as u32 {
             self.upper(upper).lock().init(level, NONE);
         }
@@ -233,8 +264,8 @@ impl Graph {
     /// row's version tells.
     #[inline(always)]
     pub fn coded_row(&self, slot: u32) -> (Row<'_>, *mut u8) {
-        let address = self.address(&self.layer0, slot, self.code_bytes, 2 * self.m);
-        (Self::over(address.wrapping_add(self.code_bytes), 2 * self.m), address.cast_mut())
+        let address = self.address(&self.layer0, slot, self.codes.edges, 2 * self.m);
+        (Self::over(address.wrapping_add(self.codes.edges), 2 * self.m), address.cast_mut())
     }
 
     /// Where a row is; its links begin at byte `start`, and have room for `links`.
@@ -265,17 +296,15 @@ impl Graph {
     /// meanwhile.
     pub fn copy_canonical(&self, name: RowName, free: bool, out: &mut [u32]) {
         let links = match name {
-            RowName::Layer0(_) if free => {
-                let (codes, words) = out.split_at_mut(self.code_bytes / 4);
-                codes.fill(0);
-                words
-            }
             RowName::Layer0(slot) => {
-                let (codes, words) = out.split_at_mut(self.code_bytes / 4);
-                let from = self.coded_row(slot).1.cast::<u32>();
-                // SAFETY: the row begins with so many bytes, aligned as its links are; the caller excludes writers.
-                codes.copy_from_slice(unsafe { std::slice::from_raw_parts(from, codes.len()) });
-                words
+                if free {
+                    out.fill(0);
+                } else {
+                    let from = self.coded_row(slot).1.cast::<u32>();
+                    // SAFETY: the row has as many bytes, aligned as its links are; the caller excludes writers.
+                    out.copy_from_slice(unsafe { std::slice::from_raw_parts(from, out.len()) });
+                }
+                &mut out[self.codes.edges / 4..][..HEADER + 2 * self.m]
             }
             RowName::Upper(_) => out,
         };
@@ -291,7 +320,7 @@ impl Graph {
     /// Brings the links of a layer-0 row towards the caches.
     #[inline(always)]
     pub fn prefetch_links(&self, slot: u32) {
-        let links = self.layer0.address(slot).wrapping_add(self.code_bytes);
+        let links = self.layer0.address(slot).wrapping_add(self.codes.edges);
         vicinal_kernels::prefetch(links, row_bytes(2 * self.m));
     }
 

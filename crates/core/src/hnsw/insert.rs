@@ -162,7 +162,12 @@ impl<'a> Inserter<'a> {
     }
 
     fn newcomer<'b>(&'b self, slot: u32, query: &'b [u8]) -> Newcomer<'b> {
-        Newcomer { slot, level: self.graph.row(slot, 0).level(), query, scorer: self.vectors.scorer_from(slot, query) }
+        Newcomer {
+            slot,
+            level: self.graph.row(slot, 0).level(),
+            query,
+            scorer: self.vectors.scorer_from(slot, query, self.graph.own_codes()),
+        }
     }
 
     /// Descends, and gathers candidates on the upper layers that the node reaches, into a list for each from layer 1 up,
@@ -290,7 +295,7 @@ impl<'a> Inserter<'a> {
         let mut query = std::mem::take(&mut scratch.query);
         // SAFETY: nodes of the graph were written.
         unsafe { vectors.read_query(node, &mut query) };
-        let scorer = vectors.scorer_from(node, &query);
+        let scorer = vectors.scorer_from(node, &query, None);
         // The node is the first that its own walk finds.
         let wanted = Spread::farthest(self.ef_construction) + 1;
         let own = Candidate::new(scorer.score_one(node), node);

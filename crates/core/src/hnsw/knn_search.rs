@@ -16,8 +16,8 @@ use crate::vectors::{CodeScorer, EdgeCoder, Vectors};
 
 /// Candidates beyond `k` that are measured again where the walk reads rounded rows: rounding moves a neighbour by a
 /// rank or two, rarely by more. What a filter lets through may lie far, at distances that rounding makes alike.
-const RERANK_MARGIN: usize = 4;
-const RERANK_MARGIN_FILTERED: usize = 8;
+const RERANK_MARGIN: usize = 2;
+const RERANK_MARGIN_FILTERED: usize = 32;
 
 /// The longest list of candidates of a walk that takes only some along.
 const LONGEST: usize = 1 << 16;
@@ -105,10 +105,10 @@ fn begin<'a, A: Admission>(
     let most = if admit.is_open() { list } else { list.max(patience.most()) };
     let long = if A::TWO_HOP { 2 * list } else { most.min(LONGEST).max(list) };
     scratch.pool.reset(long);
-    scratch.measured.reset(if stop.is_some() { k + margin(vectors, admit) } else { list });
+    scratch.measured.reset(if stop.is_some() { k + margin(graph, vectors, admit) } else { list });
     let gate = Gate::new(admit, k, if stop.is_some() { ef } else { list }, stop).with_patience(patience);
     let entry = graph.entry()?;
-    let scorer = vectors.scorer(bytes);
+    let scorer = vectors.scorer(bytes, graph.own_codes());
     let coder = vectors.coder().filter(|_| !A::TWO_HOP);
     let start = descend(graph, &scorer, entry, lowest_descent(coder, entry, 0), scratch, watch);
     let Some(coder) = coder else {
@@ -129,8 +129,8 @@ pub(super) fn lowest_descent(coder: Option<&EdgeCoder>, entry: EntryPoint, layer
 }
 
 /// How many candidates beyond `k` are measured from their full rows.
-fn margin(vectors: &Vectors, admit: impl Admission) -> usize {
-    match vectors.walks_rounded() {
+fn margin(graph: &Graph, vectors: &Vectors, admit: impl Admission) -> usize {
+    match vectors.walks_rounded(graph.codes()) {
         false => 0,
         true if admit.is_open() => RERANK_MARGIN,
         true => RERANK_MARGIN_FILTERED,
@@ -150,7 +150,7 @@ fn finish<A: Admission>(
     let all_in_pool = A::EVERYONE && vectors.coder().is_none();
     let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked.candidates().iter().take(k + margin(vectors, admit));
+    let candidates = walked.candidates().iter().take(k + margin(graph, vectors, admit));
     candidates.clone().for_each(|candidate| vectors.prefetch(candidate.slot()));
     let Found { nearest, nodes, .. } = found;
     nodes.clear();

@@ -30,7 +30,7 @@ pub fn mend(editor: &Editor<'_>, retired: u32, slots: usize, scratch: &mut Scrat
     let mut query = std::mem::take(&mut scratch.query);
     // SAFETY: slots of the graph were written.
     unsafe { vectors.read_query(retired, &mut query) };
-    let scorer = vectors.scorer_from(retired, &query);
+    let scorer = vectors.scorer_from(retired, &query, None);
     let mut codes = EdgeCodes::new(vectors);
     for layer in (0..=graph.row(retired, 0).level()).rev() {
         let wanted = GATHER * graph.capacity(layer);
@@ -107,7 +107,7 @@ fn replace(
                     let mut query = Vec::new();
                     // SAFETY: nodes of the graph were written.
                     unsafe { editor.vectors.read_query(node, &mut query) };
-                    let scorer = editor.vectors.scorer_from(node, &query);
+                    let scorer = editor.vectors.scorer_from(node, &query, None);
                     let target = Target { slot: node, scorer: &scorer, estimator: None };
                     editor.link(new, layer, &target, &mut room, &|place| codes.write(graph, new, place, node));
                 }

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::adopt::{Forest, foster_homes};
-use super::code_row::{code_row, codes_are_right};
+use super::code_row::{code_row, edge_codes_are_right, own_code_is_right};
 use super::edit::Editor;
 use super::ends::EdgeCodes;
 use super::gate::Gate;
@@ -56,6 +56,8 @@ pub struct Mended {
     pub joined: u64,
     /// Whether the entry point was no node of the top layer.
     pub entry: bool,
+    /// Slots with a code of another vector.
+    pub own_codes: u64,
     /// Rows with codes of other edges.
     pub codes: u64,
     /// Nodes that turned out to be retired.
@@ -72,6 +74,7 @@ impl Mended {
             (self.untied, "protected edges that were no part of a tree lost their protection"),
             (self.joined, "parts of the spanning tree were joined to the others"),
             (u64::from(self.entry), "entry point was moved to a node of the top layer"),
+            (self.own_codes, "vectors had codes of others"),
             (self.codes, "rows had codes of other edges"),
         ];
         counted.into_iter().filter(|&(count, _)| count > 0).map(|(count, what)| format!("{count} {what}")).collect()
@@ -83,19 +86,15 @@ impl Repair<'_> {
     pub fn run(&self) -> Result<Mended> {
         let mut mended = Mended::default();
         self.put_places(&mut mended)?;
+        self.code_own(&mut mended)?;
         let anew = self.unsound(&mut mended)?;
         self.empty(&anew);
+        self.retire(&mut mended);
         let mut forest = self.tree(&anew, &mut mended);
         self.enter(&anew, &mut mended);
         self.join(&anew, &mut forest, &mut mended);
         self.insert(&anew, &mut mended)?;
         self.code(&mut mended)?;
-        for slot in (0..self.slots).filter(|&slot| !self.free.get(slot)) {
-            let row = self.editor.graph.row(slot, 0);
-            if !row.is_twin() && !self.editor.graph.is_node(slot) && self.editor.graph.retired.insert(slot) {
-                mended.retired.push(slot);
-            }
-        }
         Ok(mended)
     }
 
@@ -112,6 +111,20 @@ impl Repair<'_> {
                 mended.places += 1;
             }
             next += level as u32;
+        }
+        Ok(())
+    }
+
+    /// Writes the codes that slots have of themselves, where they are of other vectors: what follows walks by them.
+    fn code_own(&self, mended: &mut Mended) -> Result<()> {
+        let Editor { graph, vectors, .. } = self.editor;
+        for slot in (0..self.slots).filter(|&slot| !self.free.get(slot)) {
+            self.run.check()?;
+            if !own_code_is_right(graph, vectors, slot) {
+                // SAFETY: slots that are not free were written. A walk meanwhile measures some mix of old and new.
+                unsafe { graph.write_own_code(vectors, slot) };
+                mended.own_codes += 1;
+            }
         }
         Ok(())
     }
@@ -228,6 +241,16 @@ impl Repair<'_> {
         }
     }
 
+    /// Marks the nodes that are retired. What is inserted from here on must not be linked to them.
+    fn retire(&self, mended: &mut Mended) {
+        let graph = self.editor.graph;
+        for slot in (0..self.slots).filter(|&slot| !self.free.get(slot)) {
+            if !graph.row(slot, 0).is_twin() && !graph.is_node(slot) && graph.retired.insert(slot) {
+                mended.retired.push(slot);
+            }
+        }
+    }
+
     /// The nodes that keep their rows.
     fn sound(&self, anew: &Bits) -> impl Iterator<Item = u32> {
         (0..self.slots).filter(|&slot| !anew.get(slot) && self.editor.graph.is_node(slot))
@@ -320,7 +343,7 @@ impl Repair<'_> {
         let mut query = Vec::new();
         // SAFETY: nodes of the graph were written.
         unsafe { vectors.read_query(slot, &mut query) };
-        let scorer = vectors.scorer_from(slot, &query);
+        let scorer = vectors.scorer_from(slot, &query, None);
         let start = descend(graph, &scorer, entry, 0, scratch, &mut ());
         scratch.pool.reset(self.ef_construction);
         scratch.pool.offer(start);
@@ -368,7 +391,7 @@ impl Repair<'_> {
             |(), slot| {
                 let slot = slot as u32;
                 let row = graph.row(slot, 0);
-                if !self.free.get(slot) && !row.is_twin() && !codes_are_right(graph, vectors, slot) {
+                if !self.free.get(slot) && !row.is_twin() && !edge_codes_are_right(graph, vectors, slot) {
                     code_row(graph, vectors, slot, &row.lock());
                     wrong.insert(slot);
                 }

@@ -41,7 +41,7 @@ pub unsafe fn select_neighbors(
             let query = free.next().expect("there is one for each that is selected");
             // SAFETY: the caller's promise.
             unsafe { vectors.read_walked(nearest, query) };
-            let scorer = vectors.scorer_from(nearest, query);
+            let scorer = vectors.scorer_from(nearest, query, None);
             scorers.push((occlude(&scorer, &mut open, &mut occluded), scorer));
             selected.push(nearest);
         }

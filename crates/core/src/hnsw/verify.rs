@@ -77,7 +77,7 @@ pub fn verify(graph: &Graph, vectors: &Vectors, slots: u32, free: &Bits, run: &R
         let degree = if row.is_twin() { 0 } else { row.read(&mut links) };
         let twin = Some(row.twin()).filter(|&twin| twin != NONE);
         if !codes_are_right(graph, vectors, node) {
-            report.complain(|| format!("slot {node}: its edges have codes of others"));
+            report.complain(|| format!("slot {node}: it or its edges have codes of others"));
         }
         for slot in links[..degree].iter().map(|&link| slot_of(link)).chain(twin) {
             if !std::mem::replace(&mut reached[slot as usize], true) {

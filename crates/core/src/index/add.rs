@@ -100,7 +100,10 @@ impl Index {
             || (),
             |(), i| {
                 // SAFETY: the slot was reserved, and nobody knows it before it is linked.
-                unsafe { self.vectors.write(slots.get(i), rows.row(i)) };
+                unsafe {
+                    self.vectors.write(slots.get(i), rows.row(i));
+                    self.graph.write_own_code(&self.vectors, slots.get(i));
+                }
                 Ok(())
             },
         )?;

@@ -25,7 +25,7 @@ use crate::mapped::MappedFile;
 use crate::readers::Readers;
 use crate::run::Run;
 use crate::types::Params;
-use crate::vectors::Vectors;
+use crate::vectors::{Codes, Vectors};
 
 pub use explain::{Explanation, Route};
 pub use near::Ragged;
@@ -84,7 +84,7 @@ impl Index {
         params.check()?;
         Ok(Index::from_parts(Parts {
             vectors: Vectors::new(&params),
-            graph: Graph::new(params.m, params.code_bytes()),
+            graph: Graph::new(params.m, Codes::of(&params)),
             ids: Ids::new(0),
             live: Live::default(),
             spare: Spare::default(),

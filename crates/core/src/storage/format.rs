@@ -6,14 +6,14 @@ use crate::blocks::{BLOCK, Layout, SUMS_PER_BLOCK, sum};
 use crate::error::{Error, Result};
 use crate::hnsw::{EntryPoint, MAX_LEVEL, Spread, layer0_row_bytes, row_bytes};
 use crate::types::{MAX_SLOTS, Params, Store};
-use crate::vectors::Form;
+use crate::vectors::{Codes, Form};
 
 /// First bytes of every snapshot. The high bit of the first one and the line ends tell of a file that went through a
 /// text mode on its way.
 pub const MAGIC: [u8; 12] = *b"\x89VICINAL\r\n\x1a\n";
-/// The newest format that this version reads. It writes the oldest that can say what there is to say: 1, unless vectors
-/// are kept otherwise than they were given.
-pub const VERSION: u32 = 2;
+/// The newest format that this version reads. It writes the oldest that can say what there is to say: 3 where rows of the
+/// graph have codes of their own nodes, else 2 where vectors are kept otherwise than they were given, else 1.
+pub const VERSION: u32 = 3;
 
 /// Names of the sections, in the order in which they follow each other.
 pub const WALK: &str = "walk";
@@ -54,6 +54,8 @@ pub struct Header {
     pub ids: bool,
     /// The number after the largest id that ever was.
     pub next_id: u64,
+    /// What a layer-0 row holds of codes.
+    pub codes: Codes,
 }
 
 impl Header {
@@ -70,7 +72,7 @@ impl Header {
         if form.has_norms(metric) {
             layout.push(AUX, slots, 4);
         }
-        layout.push(LINKS, slots, layer0_row_bytes(m, self.params.code_bytes()));
+        layout.push(LINKS, slots, layer0_row_bytes(m, self.codes));
         layout.push(UPPER, u64::from(self.upper_rows), row_bytes(m));
         if self.ids {
             layout.push(IDS, slots, 8);
@@ -95,7 +97,11 @@ impl Header {
         let layout = self.layout();
         let mut block = Block([0; BLOCK]);
         block.put(0, &MAGIC);
-        let version: u32 = if store == Store::Given { 1 } else { VERSION };
+        let version: u32 = match store {
+            _ if self.codes.own > 0 => VERSION,
+            Store::Given => 1,
+            _ => 2,
+        };
         block.put(12, &version.to_le_bytes());
         block.put(16, &layout.file_bytes.to_le_bytes());
         block.put(24, metric.as_str().as_bytes());
@@ -228,6 +234,7 @@ impl Block {
         }
         let sections = (self.u32(96) as usize).min((HEADER_SUM - TABLE) / ENTRY);
         let ids = (0..sections).any(|i| self.name::<8>(TABLE + i * ENTRY) == IDS);
-        Ok(Header { params, slots, live, upper_rows, entry: (live > 0).then_some(entry), spread, ids, next_id })
+        let codes = if self.u32(12) < VERSION { Codes::of_edges(&params) } else { Codes::of(&params) };
+        Ok(Header { params, slots, live, upper_rows, entry: (live > 0).then_some(entry), spread, ids, next_id, codes })
     }
 }

@@ -36,8 +36,7 @@ pub fn open(path: &Path, run: &Run) -> Result<Index> {
     let walk = Arena::over(rows(WALK).with_soundness());
     let vectors = Vectors::from_parts(&header.params, walk, header.rest().and_then(arena), arena(AUX));
     let [links, upper] = [LINKS, UPPER].map(|name| Arena::over(rows(name).with_soundness()));
-    let mut graph =
-        Graph::from_parts(header.params.m, header.params.code_bytes(), links, upper, header.upper_rows, header.entry);
+    let mut graph = Graph::from_parts(header.params.m, header.codes, links, upper, header.upper_rows, header.entry);
     graph.spread = Spread::from_parts(header.spread);
     let ids = match (arena(IDS), arena(ORDER)) {
         (Some(by_slot), Some(order)) => Ids::mapped(by_slot, order, header.next_id),

@@ -104,7 +104,7 @@ fn parts(reader: &SectionReader<'_>, layout: &Layout, header: Header) -> Result<
     let vectors = Vectors::from_parts(&header.params, required(WALK)?, rest, arena(AUX)?);
     let mut graph = Graph::from_parts(
         header.params.m,
-        header.params.code_bytes(),
+        header.codes,
         required(LINKS)?,
         required(UPPER)?,
         header.upper_rows,

@@ -121,6 +121,7 @@ fn write_snapshot(index: &Index, file: &File, run: &Run) -> io::Result<()> {
         spread: index.graph.spread.parts(),
         ids: index.ids.differ(live.iter(slots)),
         next_id: index.ids.next(),
+        codes: index.graph.codes(),
     };
     // What was in a slot that is free is nobody's business any more.
     let free = index.spare.lock().bits();

@@ -6,10 +6,11 @@ mod form;
 mod planes;
 mod scorer;
 mod store;
+mod walk;
 
 pub use check::{check_kept, check_queries, check_rows, zeros};
 pub use edges::{EdgeCoder, Estimator};
-pub use form::Form;
+pub use form::{Codes, Form};
 pub use planes::{join_f32, split_f32};
-pub use scorer::{CodeScorer, Scorer};
+pub use scorer::{CodeScorer, Rows, Scorer};
 pub use store::Vectors;

@@ -16,7 +16,7 @@ pub trait Scorer {
     /// The score of each slot. The slots were written.
     fn score(&self, slots: &[u32], out: &mut [f32]);
 
-    /// Brings the row of a slot towards the caches.
+    /// Brings what it reads of a slot towards the caches, as far as that is not part of the slot's row in the graph.
     fn prefetch(&self, slot: u32);
 
     /// The score of one slot.
@@ -91,18 +91,44 @@ impl LevelScores {
     }
 }
 
+/// Where codes lie: from byte `start` of the rows of an arena.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// The arena.
+    pub arena: &'a Arena,
+    /// Where a code begins in its row.
+    pub start: usize,
+}
+
+impl Rows<'_> {
+    /// Address of the code of a slot.
+    #[inline(always)]
+    fn row(self, slot: u32) -> *const u8 {
+        self.arena.row(slot).wrapping_add(self.start).cast_const()
+    }
+}
+
 /// A [`Scorer`] over stored codes.
 pub struct CodeScorer<'a> {
     kernel: BatchFn,
     query: &'a [u8],
-    rows: &'a Arena,
+    rows: Rows<'a>,
+    /// Elements of a code, and its bytes.
     len: usize,
+    bytes: usize,
     adjust: Adjust<'a>,
 }
 
 impl<'a> CodeScorer<'a> {
-    pub(super) fn new(kernel: BatchFn, query: &'a [u8], rows: &'a Arena, len: usize, adjust: Adjust<'a>) -> Self {
-        CodeScorer { kernel, query, rows, len, adjust }
+    pub(super) fn new(
+        kernel: BatchFn,
+        query: &'a [u8],
+        rows: Rows<'a>,
+        len: usize,
+        bytes: usize,
+        adjust: Adjust<'a>,
+    ) -> Self {
+        CodeScorer { kernel, query, rows, len, bytes, adjust }
     }
 
     /// What makes the query a direction, under cosine; 1 otherwise.
@@ -153,14 +179,16 @@ impl<'a> CodeScorer<'a> {
 impl Scorer for CodeScorer<'_> {
     #[inline(always)]
     fn prefetch(&self, slot: u32) {
-        let row = self.rows.address(slot);
-        vicinal_kernels::prefetch(row, self.rows.row_bytes());
+        // What lies in a row of the graph comes with it.
+        if self.rows.start == 0 {
+            vicinal_kernels::prefetch(self.rows.arena.address(slot), self.bytes);
+        }
         self.prefetch_norm(slot);
     }
 
     #[inline]
     fn score_one(&self, slot: u32) -> f32 {
-        let (address, mut out) = ([self.rows.row(slot).cast_const()], [0.0]);
+        let (address, mut out) = ([self.rows.row(slot)], [0.0]);
         // SAFETY: the address is of a written row with `len` elements, as is the query.
         unsafe {
             (self.kernel)(self.query(), address.as_ptr(), 1, self.len, out.as_mut_ptr());
@@ -178,7 +206,7 @@ impl Scorer for CodeScorer<'_> {
                 self.prefetch_norm(slot);
                 if let Adjust::Levels(_) = self.adjust {
                     // What lies behind the levels; the kernel asks for those.
-                    vicinal_kernels::prefetch(address.wrapping_add(self.len), self.rows.row_bytes() - self.len);
+                    vicinal_kernels::prefetch(address.wrapping_add(self.len), self.bytes - self.len);
                 }
             }
             // SAFETY: the addresses are of written rows with `len` elements, as is the query; `out` has a place for each.

@@ -13,7 +13,6 @@ use super::check::check_row;
 use super::edges::EdgeCoder;
 use super::form::Form;
 use super::planes::{join_f32, split_f32};
-use super::scorer::{Adjust, CodeScorer, LevelScores};
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::flat::{Block, Plane, Space, floats};
@@ -23,17 +22,17 @@ use crate::types::{Dtype, Layout, Metric, Params};
 
 /// Stored rows, each written once and immutable from then on.
 pub struct Vectors {
-    dim: usize,
-    metric: Metric,
+    pub(super) dim: usize,
+    pub(super) metric: Metric,
     /// Of vectors that come and go.
-    dtype: Dtype,
-    form: Form,
-    /// What the walk reads.
-    walk: Arena,
+    pub(super) dtype: Dtype,
+    pub(super) form: Form,
+    /// What a walk reads, unless the rows of the graph have codes of their nodes.
+    pub(super) walk: Arena,
     /// What the form keeps besides.
     rest: Option<Arena>,
     /// One f32 a row under cosine: 1 / norm.
-    aux: Option<Arena>,
+    pub(super) aux: Option<Arena>,
     /// What codes the edges between the vectors, in the fast layout.
     coder: Option<EdgeCoder>,
 }
@@ -142,7 +141,7 @@ impl Vectors {
     }
 
     /// Writes a vector's row of levels, with what scores need of its norm.
-    fn encode(&self, vector: &[f32], row: &mut [u8]) {
+    pub(super) fn encode(&self, vector: &[f32], row: &mut [u8]) {
         let square = levels::encode(vector, row);
         Tail { own: self.own(square), ..Tail::of(row) }.write(row);
     }
@@ -324,45 +323,11 @@ impl Vectors {
         }
     }
 
-    /// A scorer of what the walk reads.
-    pub fn scorer<'a>(&'a self, query: &'a [u8]) -> CodeScorer<'a> {
-        let dtype = if self.dtype.is_float() { Dtype::F32 } else { self.dtype };
-        self.scorer_along(query, if self.metric == Metric::Cosine { inverse_norm(dtype, query) } else { 1.0 })
-    }
-
-    /// The same for a stored vector, whose norm is known: that of a slot, which [`Vectors::read_query`] gave.
-    pub fn scorer_from<'a>(&'a self, slot: u32, query: &'a [u8]) -> CodeScorer<'a> {
-        self.scorer_along(query, self.inverse_norm_of(slot))
-    }
-
-    /// A scorer from a query whose inverse norm is known, under cosine.
-    fn scorer_along<'a>(&'a self, query: &'a [u8], inverse_norm: f32) -> CodeScorer<'a> {
-        if let Form::Levels { .. } = self.form {
-            let mut vector = vec![0.0; self.dim];
-            floats(Dtype::F32, Plane::Whole(query), &mut vector);
-            let adjust = Adjust::Levels(LevelScores::new(&vector, self.metric, inverse_norm));
-            let kernel = vicinal_kernels::batch(vicinal_kernels::Form::Dot, vicinal_kernels::Code::Levels);
-            return CodeScorer::new(kernel, query, &self.walk, self.dim, adjust);
-        }
-        let adjust = match (self.metric, &self.aux) {
-            (Metric::Cosine, Some(aux)) => Adjust::Cosine { inverse_norms: aux, inverse_norm },
-            (Metric::Ip, _) => Adjust::Negate,
-            _ => Adjust::None,
-        };
-        let kernel = vicinal_kernels::batch(self.metric.form(), self.walk_plane(&[]).0.code());
-        CodeScorer::new(kernel, query, &self.walk, self.dtype.kernel_len(self.dim), adjust)
-    }
-
-    /// Whether the walk reads less than the stored row, so that final candidates are worth measuring again.
-    pub fn walks_rounded(&self) -> bool {
-        !matches!(self.form, Form::Whole(_))
-    }
-
-    /// Brings towards the caches what a walk has not read of a row.
+    /// Brings towards the caches what exact distances of a slot are measured from.
     #[inline(always)]
     pub fn prefetch(&self, slot: u32) {
-        if let Some(rest) = &self.rest {
-            vicinal_kernels::prefetch(rest.address(slot), rest.row_bytes());
+        for arena in [Some(&self.walk), self.rest.as_ref()].into_iter().flatten() {
+            vicinal_kernels::prefetch(arena.address(slot), arena.row_bytes());
         }
     }
 
@@ -441,7 +406,7 @@ fn write_floats(dtype: Dtype, plane: Plane<'_>, dim: usize, out: &mut [u8]) {
 }
 
 /// What makes a row a direction. One rounding for stored rows and for queries: codes of edges are compared to the bit.
-fn inverse_norm(dtype: Dtype, row: &[u8]) -> f32 {
+pub(super) fn inverse_norm(dtype: Dtype, row: &[u8]) -> f32 {
     1.0 / (squared_norm(dtype, row) as f32).sqrt()
 }
 

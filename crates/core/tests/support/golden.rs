@@ -3,15 +3,17 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use vicinal_core::{Index, Metric, Params, Store};
+use vicinal_core::{Index, Layout, Metric, Params, Store};
 
 use super::{Case, QUERIES, cases, matrix, one_thread, queries};
 
-/// Where those of a case are, in the folder of the format that it is written in.
-pub fn place(name: &str, case: &Case) -> PathBuf {
-    let format = if case.store == Store::Given { "1" } else { "2" };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(format);
-    folder.join(name).with_extension("vicinal")
+/// Where those of a case are, in the folders of the formats that it was ever written in; the last is the present one.
+pub fn places(name: &str, case: &Case) -> Vec<PathBuf> {
+    let first = if case.store == Store::Given { "1" } else { "2" };
+    let later = (case.layout == Layout::Fast).then_some("3");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let place = |format| folder.join(format).join(name).with_extension("vicinal");
+    std::iter::once(first).chain(later).map(place).collect()
 }
 
 /// What golden files are made of: each dtype, metric and store, with and without ids, and an empty one.

@@ -88,7 +88,7 @@ fn join_the_rest(vectors: &Vectors, nodes: &[u32], forest: &mut Forest, run: &Ru
         // SAFETY: the slots of the batch were written.
         unsafe { vectors.read_query(slot, &mut query) };
         let mut scores = vec![0.0; homes.len()];
-        vectors.scorer_from(slot, &query).score(&homes, &mut scores);
+        vectors.scorer_from(slot, &query, None).score(&homes, &mut scores);
         let nearest = homes.iter().zip(scores).map(|(&slot, score)| Candidate::new(score, slot)).min();
         forest.join(slot, nearest.expect("a tree has leaves, and leaves have room").slot());
     }
