@@ -14,10 +14,12 @@ use crate::live::Live;
 use crate::types::Counters;
 use crate::vectors::{CodeScorer, EdgeCoder, Vectors};
 
-/// Candidates beyond `k` that are measured again where the walk reads rounded rows: rounding moves a neighbour by a
-/// rank or two, rarely by more. What a filter lets through may lie far, at distances that rounding makes alike.
-const RERANK_MARGIN: usize = 2;
-const RERANK_MARGIN_FILTERED: usize = 32;
+/// The most candidates beyond `k` that are measured again where the walk reads rounded rows. Rounding moves a neighbour
+/// by a rank or two, rarely by more. What a filter lets through may lie far, at distances that rounding makes alike.
+const MARGIN: usize = 8;
+const MARGIN_FILTERED: usize = 32;
+/// Candidates beyond `k` that are asked for before it is known which are needed.
+const AHEAD: usize = 1;
 
 /// The longest list of candidates of a walk that takes only some along.
 const LONGEST: usize = 1 << 16;
@@ -132,8 +134,8 @@ pub(super) fn lowest_descent(coder: Option<&EdgeCoder>, entry: EntryPoint, layer
 fn margin(graph: &Graph, vectors: &Vectors, admit: impl Admission) -> usize {
     match vectors.walks_rounded(graph.codes()) {
         false => 0,
-        true if admit.is_open() => RERANK_MARGIN,
-        true => RERANK_MARGIN_FILTERED,
+        true if admit.is_open() => MARGIN,
+        true => MARGIN_FILTERED,
     }
 }
 
@@ -151,17 +153,24 @@ fn finish<A: Admission>(
     let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
     let candidates = walked.candidates().iter().take(k + margin(graph, vectors, admit));
-    candidates.clone().for_each(|candidate| vectors.prefetch(candidate.slot()));
+    candidates.clone().take(k + AHEAD).for_each(|candidate| vectors.prefetch(candidate.slot()));
     let Found { nearest, nodes, .. } = found;
     nodes.clear();
+    let mut rounding = 0.0f32;
     for &candidate in candidates {
-        let slot = candidate.slot();
+        let (slot, walked) = (candidate.slot(), vectors.distance_of(candidate.score()));
+        // One that rounding would not bring among the k nearest if it moved it by twice the most that it moved any of
+        // those: nor the others.
+        if nodes.get(k - 1).is_some_and(|&(kth, _)| walked - 2.0 * rounding > kth) {
+            break;
+        }
         // SAFETY: slots in the graph were written before they were linked.
         let distance = measure.distance(unsafe { vectors.plane(slot) });
         watch.reranked(candidate, distance);
-        nodes.push((distance, slot));
+        rounding = rounding.max((distance - walked).abs());
+        let key = Candidate::new(distance, slot);
+        nodes.insert(nodes.partition_point(|&(distance, slot)| Candidate::new(distance, slot) < key), (distance, slot));
     }
-    nodes.sort_unstable_by_key(|&(distance, slot)| Candidate::new(distance, slot));
     nearest.clear();
     live.see(|live| {
         for &(distance, node) in nodes.iter() {
