@@ -49,6 +49,7 @@ class _Report(TypedDict):
     unreachable: NDArray[np.int64]
     links: int
     one_way_links: int
+    unreturned_links: int
     dangling_links: int
     duplicates: int
     broken: list[str]
@@ -159,7 +160,7 @@ class Index:
     def clear(self) -> None: ...
     def compact(
         self, threads: int, progress: Callable[[int, int], object] | None, /
-    ) -> tuple[int, int]: ...
+    ) -> tuple[int, int, int]: ...
     def search(
         self,
         query: Any,

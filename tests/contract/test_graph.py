@@ -74,10 +74,19 @@ def test_links_are_mutual_until_a_list_is_shrunk(rng: np.random.Generator) -> No
     few = vicinal.Index(8, M=16)
     few.add(make_rows(rng, "f32", 33, 8))
     assert few.verify().one_way_links == 0
+    # Only a full list is shrunk, and stays full: who has room links back to all that link to it.
     many = vicinal.Index(8, M=4, ef_construction=60)
     many.add(make_rows(rng, "f32", 2000, 8))
     report = many.verify()
     assert 0 < report.one_way_links < report.links / 2
+    assert report.unreturned_links == 0
+    for start in range(0, 1500, 100):
+        many.add(make_rows(rng, "f32", 100, 8))
+        many.upsert(make_rows(rng, "f32", 60, 8), np.arange(start, start + 60))
+    report = many.verify()
+    # Lists that lost a link to what was removed have room.
+    assert 0 < report.unreturned_links < report.links / 8
+    assert report.ok
 
 
 @pytest.mark.parametrize("dtype", ["f32", "i8"])

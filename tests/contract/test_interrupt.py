@@ -103,7 +103,21 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 @posix
 @pytest.mark.parametrize(
-    "call", ["search", "exact", "radius", "iterate", "join", "knn_graph", "knn", "recall"]
+    "call",
+    [
+        "search",
+        "exact",
+        "radius",
+        "iterate",
+        "join",
+        "knn_graph",
+        "knn",
+        "recall",
+        "guarantee",
+        "diverse",
+        "groups",
+        "tune",
+    ],
 )
 def test_ctrl_c_stops_searches(rng: np.random.Generator, call: str) -> None:
     X = make_rows(rng, "f32", 20_000, DIM)
@@ -124,6 +138,10 @@ def test_ctrl_c_stops_searches(rng: np.random.Generator, call: str) -> None:
         "knn_graph": lambda: [index.knn_graph(50, ef_search=4000) for _ in range(50)],
         "knn": lambda: vicinal.knn(X, Q),
         "recall": lambda: index.measure_recall(Q, 10, ef_search=5000),
+        "guarantee": lambda: index.search(Q, guarantee="exact"),
+        "diverse": lambda: index.search(Q, mmr=0.5),
+        "groups": lambda: index.search(Q, group_by=np.arange(4000) % 7, ef_search=5000),
+        "tune": lambda: [index.tune(X, 1.0) for _ in range(50)],
     }
     interrupted(calls[call])
     assert index.search(X[3], 1, exact=True).ids == [3]
@@ -132,18 +150,24 @@ def test_ctrl_c_stops_searches(rng: np.random.Generator, call: str) -> None:
 
 @posix
 @pytest.mark.parametrize("layout", ["compact", "fast"])
-@pytest.mark.parametrize("call", ["upsert", "remove", "compact", "repair", "clear"])
+@pytest.mark.parametrize(
+    "call", ["upsert", "remove", "compact", "draw together", "repair", "clear"]
+)
 def test_ctrl_c_leaves_what_was_or_what_will_be(
     rng: np.random.Generator, call: str, layout: str
 ) -> None:
     X = make_rows(rng, "f32", 12_000, DIM)
     index = vicinal.Index(DIM, layout=layout, ef_construction=40)
-    index.add(X)
+    if call == "draw together":
+        index.add(X, ids=np.arange(20_000, 32_000))
+    index.add(X, ids=np.arange(12_000))
     index.remove(np.arange(9_000, 12_000))
+    index.remove(np.arange(20_000, 32_000), missing="ignore")
     calls: dict[str, Callable[[], object]] = {
         "upsert": lambda: index.upsert(X[:9_000][::-1], np.arange(9_000)),
         "remove": lambda: index.remove(np.arange(1, 9_000), threads=1),
         "compact": lambda: index.compact(threads=1),
+        "draw together": lambda: index.compact(threads=1),
         "repair": lambda: index.verify(repair=True),
         "clear": index.clear,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from support import make_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
 DIM = 8
 
 
@@ -24,6 +26,14 @@ def index(request: pytest.FixtureRequest, rng: np.random.Generator) -> vicinal.I
     made = vicinal.Index(DIM, layout=request.param, ef_construction=40)
     made.add(make_rows(rng, "f32", 400, DIM))
     return made
+
+
+def resident() -> Any:
+    """Bytes of memory that this process has, where the system tells."""
+    statm = Path("/proc/self/statm")
+    return (
+        int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else None
+    )
 
 
 def saved(index: vicinal.Index, folder: Path) -> bytes:
@@ -62,7 +72,7 @@ def test_removing_says_what_missing_may_be(index: vicinal.Index) -> None:
 
 def test_removing_nothing_is_allowed(index: vicinal.Index) -> None:
     assert index.remove([]) == 0
-    assert index.compact() == vicinal.Compacted(0, 0)
+    assert index.compact() == vicinal.Compacted(0, 0, 0)
 
 
 @pytest.mark.parametrize(("component", "number"), [(np.nan, 9), (np.inf, 9), (0, 7), (0, -7)])
@@ -97,6 +107,28 @@ def test_an_upsert_replaces_and_adds(index: vicinal.Index, rng: np.random.Genera
     assert_array_equal(index.add(X[0]), [1_100])
 
 
+@pytest.mark.parametrize("layout", ["compact", "fast"])
+@pytest.mark.parametrize("share", [1.0, 0.9, 0.3])
+def test_all_of_an_index_may_be_replaced_in_one_call(
+    rng: np.random.Generator, layout: str, share: float
+) -> None:
+    n = 2_000
+    X = make_rows(rng, "f32", 2 * n, 48)
+    index, fresh = (vicinal.Index(48, layout=layout, ef_construction=30) for _ in range(2))
+    index.add(X[:n])
+    left = int((1 - share) * n)
+    index.upsert(X[n : 2 * n - left], np.arange(n - left))
+    fresh.add(index.get(np.arange(n)))
+    Q = X[n : n + 200] + np.float32(0.1)
+    truth = fresh.search(Q, 10, exact=True).distances
+    recalls = [
+        (made.search(Q, 10, ef_search=64, plan="graph").distances == truth).mean()
+        for made in (index, fresh)
+    ]
+    assert recalls[0] > recalls[1] - 0.02, recalls
+    assert index.verify().ok
+
+
 def test_after_clear_it_is_as_new(index: vicinal.Index, rng: np.random.Generator) -> None:
     X = make_rows(rng, "f32", 50, DIM)
     index.clear()
@@ -105,6 +137,46 @@ def test_after_clear_it_is_as_new(index: vicinal.Index, rng: np.random.Generator
     assert index.stats().entry_point is None
     assert_array_equal(index.add(X), np.arange(50))
     assert index.verify().ok
+
+
+@pytest.mark.parametrize("which", ["oldest", "newest", "any"])
+def test_what_most_of_an_index_took_is_given_back(rng: np.random.Generator, which: str) -> None:
+    n, left = 12_000, 1_000
+    X = make_rows(rng, "f32", n, 48)
+    index, fresh = (vicinal.Index(48, layout="fast", ef_construction=30) for _ in range(2))
+    index.add(X)
+    ids, some = np.arange(n), np.sort(rng.choice(n, left, replace=False))
+    stay = {"oldest": ids[-left:], "newest": ids[:left], "any": some}
+    index.remove(np.setdiff1d(ids, stay[which]))
+    size = sum(index.stats().bytes.values())
+    before = resident()
+    done = index.compact()
+    assert done.moved <= left
+    given_back = size - sum(index.stats().bytes.values())
+    assert given_back > 0.85 * size
+    assert (index.stats().dead, index.stats().free) == (0, 0)
+    # Half of it at least is gone from the process as well: the rest of Python's heap moves, too.
+    assert before is None or before - resident() > 0.5 * given_back
+    fresh.add(X[stay[which]], ids=stay[which])
+    assert sum(index.stats().bytes.values()) <= sum(fresh.stats().bytes.values()) + 16 * left
+    assert_array_equal(np.sort(index.ids()), stay[which])
+    assert_array_equal(index.get(stay[which]), X[stay[which]])
+    assert index.verify().ok
+    near = index.search(X[:200], 10, ef_search=100, plan="graph")
+    assert (near.distances == fresh.search(X[:200], 10, exact=True).distances).mean() > 0.98
+    # It grows again, into memory that it gave back.
+    index.upsert(X[:3_000], ids[:3_000])
+    assert_array_equal(index.get(ids[:3_000]), X[:3_000])
+    assert index.verify().ok
+
+
+def test_clearing_gives_memory_back() -> None:
+    index = vicinal.Index(256, M=2, ef_construction=4)
+    index.add(np.random.default_rng(0).random((20_000, 256), dtype=np.float32))
+    before = resident()
+    index.clear()
+    assert before is None or before - resident() > 15_000_000
+    assert sum(index.stats().bytes.values()) == 0
 
 
 def test_a_map_is_not_changed(index: vicinal.Index, tmp_path: Path) -> None:

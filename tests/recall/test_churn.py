@@ -64,6 +64,7 @@ class Beside:
         report = self.index.verify()
         assert report.ok, report.broken
         assert report.reachable == len(self.held) == len(self.index)
+        assert report.unreturned_links < report.links / 8
         stats = self.index.stats()
         assert stats.loose_parts == 0
         assert sum(stats.bytes.values()) <= 1.10 * sum(fresh.stats().bytes.values())

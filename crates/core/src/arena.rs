@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use memmap2::MmapMut;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
@@ -18,6 +20,15 @@ const FIRST_BITS: u32 = 10;
 const FIRST: usize = 1 << FIRST_BITS;
 /// Enough chunks for 2^31 rows.
 const CHUNKS: usize = 22;
+/// A multiple of the bytes of a page, whatever the system.
+#[cfg(unix)]
+const PAGE: usize = 64 << 10;
+/// What makes the system take pages back.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const GIVE_BACK: UncheckedAdvice = UncheckedAdvice::DontNeed;
+/// On macOS the other one changes nothing.
+#[cfg(target_vendor = "apple")]
+const GIVE_BACK: UncheckedAdvice = UncheckedAdvice::Free;
 
 /// Rows of `row_bytes` bytes, addressed by slot.
 pub struct Arena {
@@ -96,6 +107,26 @@ impl Arena {
             maps.push(map);
         }
         Ok(())
+    }
+
+    /// Gives the memory of the slots from `rows` on back to the system, whole pages of it. It comes again as they are
+    /// written. Systems other than Unix keep it, for the same slots.
+    ///
+    /// # Safety
+    /// Nobody reads those rows before they are written again.
+    pub unsafe fn give_back(&self, rows: usize) {
+        #[cfg(unix)]
+        for (chunk, map) in self.owned.lock().iter().enumerate() {
+            let kept = rows.saturating_sub(chunk_start(chunk)).min(FIRST << chunk) * self.row_bytes;
+            let start = kept + (map.as_ptr() as usize + kept).wrapping_neg() % PAGE;
+            if start < map.len() {
+                // SAFETY: nobody knows what lies there (the caller's promise), and what comes in its place is zeros, or
+                // what was there. Only advice: what a system does not take back stays ours.
+                let _ = unsafe { map.unchecked_advise_range(GIVE_BACK, start, map.len() - start) };
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = rows;
     }
 
     /// The rows of a snapshot, if they are such.
@@ -212,6 +243,40 @@ mod tests {
             assert_eq!(bytes, (slot as u64).to_le_bytes());
         }
         assert_eq!(all.len(), 80_000);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_written_again_and_the_rest_is_as_it_was() {
+        let rows = 20_000u32;
+        let arena = Arena::new(24);
+        arena.reserve(rows as usize).unwrap();
+        // SAFETY: reserved above, one thread.
+        let write = |slot: u32, byte: u8| unsafe { arena.write(slot, &[byte; 24]) };
+        (0..rows).for_each(|slot| write(slot, slot as u8 | 1));
+        for kept in [rows, 9_999, 3_072, 1_000, 1, 0] {
+            // SAFETY: no row from `kept` on is read before it is written.
+            unsafe { arena.give_back(kept as usize) };
+            // SAFETY: as above.
+            let is_kept = |slot: u32| unsafe { arena.bytes(slot) } == [slot as u8 | 1; 24];
+            assert!((0..kept).all(is_kept), "{kept}");
+            (kept..rows).for_each(|slot| write(slot, slot as u8 | 1));
+            assert!((0..rows).all(is_kept), "{kept}");
+        }
+    }
+
+    /// On Linux pages that went come as zeros.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_given_back_is_gone() {
+        let arena = Arena::new(1024);
+        arena.reserve(7_000).unwrap();
+        // SAFETY: reserved above, one thread, and a page of zeros is as good as any.
+        unsafe {
+            (0..7_000).for_each(|slot| arena.write(slot, &[7; 1024]));
+            arena.give_back(2_000);
+            let gone = (0..7_000).filter(|&slot| arena.bytes(slot) == [0; 1024]).count();
+            assert!((4_900..=5_000).contains(&gone), "{gone}");
+        }
     }
 
     #[test]

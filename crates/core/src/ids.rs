@@ -62,6 +62,11 @@ impl Ids {
         self.order.as_ref().map(|order| (&self.by_slot, order))
     }
 
+    /// The ids by slot, where they are stored.
+    pub fn by_slot(&self) -> &Arena {
+        &self.by_slot
+    }
+
     /// The id of a slot.
     #[inline]
     pub fn id(&self, slot: u32) -> i64 {

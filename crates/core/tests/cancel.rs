@@ -35,10 +35,11 @@ fn no_call_goes_on_after_it_was_cancelled() {
         let (new, queries) = (matrix(&new, case.rows), matrix(&queries, support::QUERIES));
         let options = SearchOptions { k: 3, ef_search: 10, counters: false, plan: PlanChoice::Graph };
         let other = folder.path().join("other.vicinal");
-        let calls: [Call<'_>; 14] = [
+        let calls: [Call<'_>; 15] = [
             ("add", &|| index.add(new, None, &run).map(drop)),
             ("upsert", &|| index.upsert(new, &named, &run)),
             ("remove", &|| index.remove(&named[4..], false, &run).map(drop)),
+            ("compact", &|| index.compact(&run).map(drop)),
             ("repair", &|| index.repair(&run).map(drop)),
             ("verify", &|| index.verify(&run).map(drop)),
             ("shape", &|| index.shape(&run).map(drop)),

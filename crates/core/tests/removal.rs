@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use support::{Case, cases, cases_wanted, encode, folder, kept, matrix, one_thread};
-use vicinal_core::{Error, Index, Params, PlanChoice, Run, SearchOptions, knn};
+use vicinal_core::{Compacted, Error, Index, Params, PlanChoice, Run, SearchOptions, knn};
 
 /// An index beside a map of the same vectors.
 struct Twin {
@@ -181,9 +181,14 @@ proptest! {
                     twin.model.clear();
                 }
                 Step::Compact => {
-                    twin.index.compact(&run).unwrap();
+                    let moves = twin.index.movable() as u64;
+                    let done = twin.index.compact(&run).unwrap();
+                    prop_assert!(moves > 0 || done.moved == 0);
                     let report = twin.index.verify(&one_thread()).unwrap();
                     prop_assert_eq!(report.dangling_links, 0);
+                    let [live, dead, free] = twin.index.stats(&one_thread()).unwrap().slots;
+                    prop_assert!(free <= live + dead, "{} slots are free beside {} and {}", free, live, dead);
+                    prop_assert_eq!(twin.index.compact(&run).unwrap(), Compacted::default());
                 }
                 Step::Reopen => twin.reopen(),
             }
@@ -204,4 +209,80 @@ fn ids_that_are_not_there_are_named_or_passed_over() {
     twin.model.remove(&3);
     twin.model.remove(&4);
     twin.check();
+}
+
+/// An index of vectors of which no two are equal, and some of it removed.
+fn thinned(case: Case, rows: usize, stays: impl Fn(i64) -> bool) -> Twin {
+    let mut twin = Twin::new(case, 4);
+    let mut vectors = BTreeSet::new();
+    while vectors.len() < rows {
+        vectors.insert(encode(case.dtype, case.dim, 1, &mut twin.numbers));
+    }
+    let all: Vec<Vec<u8>> = vectors.into_iter().collect();
+    twin.index.add(matrix(&all.concat(), rows), None, &Run::new(2)).unwrap();
+    let (left, gone): (Vec<i64>, Vec<i64>) = (0..rows as i64).partition(|&id| stays(id));
+    twin.index.remove(&gone, false, &Run::new(2)).unwrap();
+    twin.model.extend(left.into_iter().map(|id| (id, all[id as usize].clone())));
+    twin
+}
+
+fn slots(twin: &Twin) -> [u64; 3] {
+    twin.index.stats(&one_thread()).unwrap().slots
+}
+
+/// Who is left when most go takes as much memory as if the others had never been.
+#[test]
+fn a_compact_index_is_as_large_as_what_it_holds() {
+    for case in cases() {
+        let mut twin = thinned(Case { dim: 40, ..case }, 600, |id| id % 10 == 3);
+        assert!(slots(&twin).iter().sum::<u64>() == 600);
+        let done = twin.index.compact(&one_thread()).unwrap();
+        assert_eq!((slots(&twin), done.moved), ([60, 0, 0], 54), "{case:?}");
+        twin.check();
+        twin.reopen();
+        twin.add(60, &one_thread());
+        twin.check();
+        let all: Vec<i64> = std::mem::take(&mut twin.model).into_keys().collect();
+        twin.index.remove(&all, false, &one_thread()).unwrap();
+        twin.index.compact(&one_thread()).unwrap();
+        assert_eq!(slots(&twin), [0, 0, 0]);
+        twin.add(30, &one_thread());
+        twin.check();
+    }
+}
+
+/// Up to half of the slots are kept for vectors to come, and those behind the last in use are not.
+#[test]
+fn a_compact_index_moves_nothing_unless_half_is_free() {
+    let twin = thinned(Case { dim: 40, ..cases()[0] }, 600, |id| id % 2 == 0 || id == 3);
+    assert_eq!(twin.index.compact(&one_thread()).unwrap().moved, 0);
+    assert_eq!(slots(&twin), [301, 0, 298]);
+    twin.index.remove(&[3], false, &one_thread()).unwrap();
+    assert_eq!(twin.index.compact(&one_thread()).unwrap().moved, 0);
+    assert_eq!(slots(&twin), [300, 0, 299]);
+    twin.index.remove(&[598], false, &one_thread()).unwrap();
+    assert_eq!(twin.index.compact(&one_thread()).unwrap().moved, 149);
+    assert_eq!(slots(&twin), [299, 0, 0]);
+}
+
+/// A compacting that is stopped between two batches has moved some, and the next one moves the others.
+#[test]
+fn compacting_can_be_stopped_and_begun_again() {
+    let twin = thinned(Case { dim: 16, ..cases()[0] }, 12_000, |id| id % 4 == 0);
+    let run = Run::new(1);
+    let outcome = std::thread::scope(|scope| {
+        let compacting = scope.spawn(|| twin.index.compact(&run));
+        // Vectors move in batches of about a thousand.
+        while run.done() < 1_500 && !compacting.is_finished() {
+            std::thread::yield_now();
+        }
+        run.cancel();
+        compacting.join().unwrap()
+    });
+    assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
+    assert!(twin.index.verify(&one_thread()).unwrap().ok());
+    assert_eq!(twin.index.len(), 3_000);
+    assert!(twin.index.compact(&Run::new(2)).unwrap().moved > 0);
+    assert_eq!(slots(&twin), [3_000, 0, 0]);
+    assert!(twin.index.verify(&one_thread()).unwrap().ok());
 }

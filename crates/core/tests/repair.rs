@@ -124,6 +124,44 @@ fn links_that_are_all_gone_are_made_anew() {
     }
 }
 
+/// Rows of which only the tree is left break no law of a row, and all sums are right: links that are not returned tell.
+#[test]
+fn rows_that_lost_their_links_get_them_back() {
+    let case = Case { layout: Layout::Compact, dim: 8, rows: 3_000, ids: false, ..WHOLE };
+    let (folder, index) = (folder(), build(&case));
+    let path = folder.path().join("whole.vicinal");
+    index.save(&path).unwrap();
+    let before = index.verify(&one_thread()).unwrap();
+    assert!(before.ok() && before.one_way_links > 0 && before.unreturned_links == 0, "{before:?}");
+    let mut file = Snapshot { bytes: fs::read(&path).unwrap() };
+    let section = file.section("links");
+    for row in (0..case.rows).step_by(2).map(|slot| section.offset + slot * section.row_bytes) {
+        let degree = file.u32(row + 4) & 0xffff;
+        let links: Vec<u32> = (0..degree as usize).map(|i| file.u32(row + 16 + 4 * i)).collect();
+        let tree: Vec<u32> = links.iter().copied().filter(|link| link >> 31 == 1).collect();
+        file.put_u32(row + 4, file.u32(row + 4) - degree + tree.len() as u32);
+        (0..links.len()).for_each(|i| file.put_u32(row + 16 + 4 * i, tree.get(i).copied().unwrap_or(0)));
+    }
+    let sums = file.section("sums");
+    file.seal(&sums);
+    fs::write(&path, &file.bytes).unwrap();
+
+    let damaged = Index::open(&path, false).unwrap();
+    let report = damaged.verify(&one_thread()).unwrap();
+    assert!(report.unreachable.is_empty() && report.broken.len() == 1, "{report:?}");
+    assert!(report.broken[0].ends_with("links lead to nodes that have room for one back, and have none"), "{report:?}");
+    let mended = damaged.repair(&one_thread()).unwrap();
+    assert!(mended.len() == 1 && mended[0].ends_with("links that rows had lost were given back"), "{mended:?}");
+    let after = damaged.verify(&one_thread()).unwrap();
+    assert!(after.ok() && after.unreturned_links == 0, "{after:?}");
+    assert!(after.links > report.links + (before.links - report.links) / 4, "{after:?}");
+    // A small graph may have any share of them: what removals leave of a few rows tells nothing.
+    let few: Vec<i64> = (0..2_100).collect();
+    let thinned = Index::open(&path, false).unwrap();
+    thinned.remove(&few, false, &one_thread()).unwrap();
+    assert!(thinned.verify(&one_thread()).unwrap().ok());
+}
+
 #[test]
 fn what_only_the_file_knew_is_refused_where_it_is_damaged() {
     let folder = folder();

@@ -224,15 +224,23 @@ impl Index {
         watched(py, &run, locked.cost(Cost::scan(1, 1, 1)), 0, None, || self.core.clear(&run))
     }
 
-    /// Frees the slots of removed vectors; `(mended, freed)`.
+    /// Frees the slots of removed vectors; `(mended, freed, moved)`.
     #[pyo3(signature = (threads, progress, /))]
-    fn compact(&self, py: Python<'_>, threads: usize, progress: Option<&Bound<'_, PyAny>>) -> PyResult<(u64, u64)> {
+    fn compact(
+        &self,
+        py: Python<'_>,
+        threads: usize,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(u64, u64, u64)> {
         let run = Run::new(threads);
         let locked = self.writers.enter()?;
-        let slots = self.core.slots();
-        let cost = locked.cost(Cost::scan(1, slots, self.core.params().m));
-        let done = watched(py, &run, cost, slots, progress, || self.core.compact(&run))?;
-        Ok((done.mended, done.freed))
+        let (slots, moved, params) = (self.core.slots(), self.core.movable(), self.core.params());
+        let (cost, total) = match moved {
+            0 => (Cost::scan(1, slots, params.m), slots),
+            _ => (Cost::walk(moved, params.ef_construction, params), 2 * (slots + moved)),
+        };
+        let done = watched(py, &run, locked.cost(cost), total, progress, || self.core.compact(&run))?;
+        Ok((done.mended, done.freed, done.moved))
     }
 
     /// `(ids, distances, counts, counters)`: the `k` nearest to each query. None if the query is not

@@ -32,6 +32,7 @@ pub fn findings(py: Python<'_>, report: Report, mended: Vec<String>) -> PyResult
     fields.set_item("unreachable", PyArray1::from_vec(py, report.unreachable))?;
     fields.set_item("links", report.links)?;
     fields.set_item("one_way_links", report.one_way_links)?;
+    fields.set_item("unreturned_links", report.unreturned_links)?;
     fields.set_item("dangling_links", report.dangling_links)?;
     fields.set_item("duplicates", report.duplicates)?;
     fields.set_item("broken", report.broken)?;

@@ -82,7 +82,9 @@ pub fn watched<T: Send>(
     progress: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    let tell = |done: u64| progress.map_or(Ok(()), |callback| callback.call1((done, total)).map(drop));
+    // The total may be an estimate.
+    let tell =
+        |done: u64| progress.map_or(Ok(()), |callback| callback.call1((done.min(total as u64), total)).map(drop));
     let value = if cost.0 < Cost::LONG { detached(py, work)? } else { on_a_thread(py, run, &tell, work)? };
     tell(total as u64)?;
     Ok(value)

@@ -117,6 +117,7 @@ def verify(
             "unreachable": unreachable,
             "links": int(report.links),
             "one_way_links": int(report.one_way_links),
+            "unreturned_links": int(report.unreturned_links),
             "duplicates": int(report.duplicates),
         }
         if repair:

@@ -117,7 +117,8 @@ class Contents(Held):
         Searches see them up to a moment, and no more from then on. The graph is mended where they
         were, after IP-DiskANN (Xu et al. 2025, arXiv:2502.13826), and every other vector stays
         reachable. Their memory is for vectors to come, once the links that still lead to them were
-        replaced, which the removals that follow do step by step; or `compact`, at once.
+        replaced, which the removals that follow do step by step; or `compact`, at once, which also
+        gives it back if they were most.
 
         Parameters
         ----------
@@ -148,6 +149,8 @@ class Contents(Held):
     def clear(self) -> None:
         """Remove all vectors. The index is as new: ids that are not given start from 0 again.
 
+        The memory goes back to the system; where searches are under way, by the next `compact`.
+
         Raises
         ------
         ReadOnlyError
@@ -160,8 +163,14 @@ class Contents(Held):
     ) -> Compacted:
         """Replace all links to removed vectors, so that their memory is free for others.
 
-        Removals do the same step by step. Searches go on meanwhile. Stopped by Ctrl-C, it keeps
-        what it has done.
+        Removals do that step by step. If at least half of the places are free then, the vectors
+        behind move into the first of them, and the memory behind the last vector goes back to the
+        system (on Unix; elsewhere it stays, for the vectors to come). A vector that moves costs
+        what an update costs, and no more of them move than were removed.
+
+        Searches go on meanwhile. A place that one of them may still be at is not free until it has
+        ended: `compact` waits for a moment, and the next one finds what was left. Stopped by
+        Ctrl-C, it keeps what it has done.
 
         Parameters
         ----------
@@ -171,7 +180,8 @@ class Contents(Held):
         Returns
         -------
         Compacted
-            How many links were replaced, and how many places are free that were not before.
+            How many links were replaced, how many places of removed vectors became free, and how
+            many vectors moved.
 
         Raises
         ------
@@ -206,6 +216,7 @@ class Contents(Held):
     def ids(self) -> NDArray[np.int64]:
         """Give all ids, in the order they were added.
 
-        Vectors that came after others were removed may have taken their places, in this order too.
+        Vectors that came after others were removed may have taken their places, in this order too,
+        and so may those that `compact` moved.
         """
         return self._native.ids()

@@ -131,6 +131,18 @@ impl Table {
         self.stages.iter().try_for_each(|stage| stage.codes.reserve(rows))
     }
 
+    /// Gives the memory of the slots from `rows` on back to the system.
+    ///
+    /// # Safety
+    /// As of [`Arena::give_back`].
+    pub unsafe fn give_back(&self, rows: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.first.blocks.give_back(rows.div_ceil(abreast::LANES));
+            self.stages.iter().for_each(|stage| stage.codes.give_back(rows));
+        }
+    }
+
     /// Bytes of memory, with room for rows.
     pub fn bytes(&self, rows: u64) -> u64 {
         let row: usize = self.stages.iter().map(|stage| stage.codes.row_bytes()).sum();

@@ -160,6 +160,13 @@ impl Graph {
         self.upper_rows.store(rows, Ordering::Release);
     }
 
+    /// Forgets the slots from `slots` on, which nothing names, and with them their upper rows.
+    pub fn truncate(&self, slots: u32) {
+        // Upper rows are dealt out in the order of the slots.
+        let last = (0..slots).rev().map(|slot| self.upper_rows_of(slot)).find(|rows| !rows.is_empty());
+        self.truncate_upper(last.map_or(0, |rows| rows.end));
+    }
+
     /// Makes room for so many upper rows, which are then in use.
     pub(super) fn reserve_upper(&self, rows: u32) -> Result<()> {
         self.upper.reserve(rows as usize)?;

@@ -17,6 +17,7 @@ use super::levels::LevelLaw;
 use super::row::{NONE, PROTECTED, slot_of};
 use super::scratch::Scratch;
 use super::search_layer::{descend, search_layer};
+use super::verify::most_unreturned;
 use crate::bits::Bits;
 use crate::error::Result;
 use crate::filter::Everyone;
@@ -58,6 +59,8 @@ pub struct Mended {
     pub entry: bool,
     /// Slots with a code of another vector.
     pub own_codes: u64,
+    /// Edges that were given to nodes with room for them, as the other end has them.
+    pub returned: u64,
     /// Rows with codes of other edges.
     pub codes: u64,
     /// Nodes that turned out to be retired.
@@ -75,6 +78,7 @@ impl Mended {
             (self.joined, "parts of the spanning tree were joined to the others"),
             (u64::from(self.entry), "entry point was moved to a node of the top layer"),
             (self.own_codes, "vectors had codes of others"),
+            (self.returned, "links that rows had lost were given back"),
             (self.codes, "rows had codes of other edges"),
         ];
         counted.into_iter().filter(|&(count, _)| count > 0).map(|(count, what)| format!("{count} {what}")).collect()
@@ -94,6 +98,7 @@ impl Repair<'_> {
         self.enter(&anew, &mut mended);
         self.join(&anew, &mut forest, &mut mended);
         self.insert(&anew, &mut mended)?;
+        self.return_links(&mut mended)?;
         self.code(&mut mended)?;
         Ok(mended)
     }
@@ -375,6 +380,36 @@ impl Repair<'_> {
         let inserter = Inserter::new(self.editor, self.ef_construction, self.slots as usize);
         let there = self.sound(anew).count();
         inserter.insert_all(&slots, there, self.run)
+    }
+
+    /// Gives rows that have lost more links than pruning takes from them those that others have to their nodes.
+    fn return_links(&self, mended: &mut Mended) -> Result<()> {
+        let Editor { graph, vectors, .. } = self.editor;
+        let (mut own, mut theirs) = (vec![0; graph.capacity(0)], vec![0; graph.capacity(0)]);
+        let (mut nodes, mut links, mut lost) = (0, 0, Vec::new());
+        for slot in (0..self.slots).filter(|&slot| graph.is_node(slot)) {
+            self.run.check()?;
+            let degree = graph.row(slot, 0).read(&mut own);
+            (nodes, links) = (nodes + 1, links + degree as u64);
+            for to in own[..degree].iter().map(|&link| slot_of(link)).filter(|&to| graph.is_node(to)) {
+                let degree = graph.row(to, 0).read(&mut theirs);
+                if degree < theirs.len() && !theirs[..degree].iter().any(|&link| slot_of(link) == slot) {
+                    lost.push((to, slot));
+                }
+            }
+        }
+        if lost.len() as u64 <= most_unreturned(links, nodes) {
+            return Ok(());
+        }
+        for (node, to) in lost {
+            let row = graph.row(node, 0).lock();
+            if row.links().count() < graph.capacity(0) {
+                row.push(to);
+                code_row(graph, vectors, node, &row);
+                mended.returned += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the codes of rows that have those of other edges.

@@ -27,9 +27,10 @@ pub struct Removed {
 }
 
 impl Removed {
-    /// Whether nothing was removed, or nothing that left anything.
-    pub fn is_empty(&self) -> bool {
-        self.retired.is_empty() && self.unnamed.is_empty()
+    /// Takes in what others left behind.
+    pub fn join(&mut self, other: Removed) {
+        self.retired.extend(other.retired);
+        self.unnamed.extend(other.unnamed);
     }
 }
 

@@ -34,20 +34,43 @@ impl Index {
         if !replace {
             self.ids.check_new(&ids, &self.live)?;
         }
-        let removed: Vec<u32> = ids.iter().filter_map(|&id| self.ids.slot(id, &self.live)).collect();
+        let replaced: Vec<Option<u32>> = ids.iter().map(|&id| self.ids.slot(id, &self.live)).collect();
         let slots = self.allot(rows.rows, run)?;
-        let undo = Undo::new(&self.graph, self.end(), &slots);
+        // SAFETY: the slot was reserved, and nobody knows it before it is linked.
+        let write = |i: usize| unsafe { self.vectors.write(slots.get(i), rows.row(i)) };
+        let together = if 4 * replaced.iter().flatten().count() < self.len() { usize::MAX } else { self.share() };
+        self.exchange(&slots, &ids, &replaced, together, &write, run)?;
+        Ok(ids)
+    }
+
+    /// How many vectors may be replaced together if others are to be left among which their successors find neighbours.
+    pub(super) fn share(&self) -> usize {
+        (self.len() / 16).max(16)
+    }
+
+    /// Puts vectors in new slots, which `write` writes by their place in the batch, and takes out what they replace: all
+    /// of it, or nothing. So many at a time leave the graph that those which follow are linked into.
+    pub(super) fn exchange(
+        &self,
+        slots: &Slots,
+        ids: &[i64],
+        replaced: &[Option<u32>],
+        together: usize,
+        write: &(impl Fn(usize) + Sync),
+        run: &Run,
+    ) -> Result<()> {
+        let undo = Undo::new(&self.graph, self.end(), slots);
         let editor = Editor { graph: &self.graph, vectors: &self.vectors, undo: Some(&undo) };
-        let added = self.make_room(&slots, &ids).and_then(|()| {
-            let left = hnsw::doom(&editor, &removed);
-            self.link(rows, &slots, &left, &editor, run)?;
+        let exchanged = self.make_room(slots, ids).and_then(|()| {
+            let left = self.link(write, slots, replaced, together, &editor, run)?;
             self.take_out(&editor, &left, run)?;
             Ok(left)
         });
-        match added {
+        match exchanged {
             Ok(left) => {
-                self.commit(&slots, &ids, &removed, left, run);
-                Ok(ids)
+                let removed: Vec<u32> = replaced.iter().flatten().copied().collect();
+                self.commit(slots, ids, &removed, left, run);
+                Ok(())
             }
             Err(error) => {
                 undo.roll_back(&self.graph, &self.vectors);
@@ -92,18 +115,25 @@ impl Index {
         Ok(())
     }
 
-    /// Writes the rows, then links them.
-    fn link(&self, rows: Matrix<'_>, slots: &Slots, left: &Removed, editor: &Editor<'_>, run: &Run) -> Result<()> {
+    /// Writes the rows, then links them, each after nothing is linked any more to what it replaces. Walks pass by that as
+    /// they did before, so if all were replaced together they would meet nothing else.
+    fn link(
+        &self,
+        write: &(impl Fn(usize) + Sync),
+        slots: &Slots,
+        replaced: &[Option<u32>],
+        together: usize,
+        editor: &Editor<'_>,
+        run: &Run,
+    ) -> Result<Removed> {
         run.for_each_uncounted(
-            rows.rows,
+            slots.len(),
             1024,
             || (),
             |(), i| {
-                // SAFETY: the slot was reserved, and nobody knows it before it is linked.
-                unsafe {
-                    self.vectors.write(slots.get(i), rows.row(i));
-                    self.graph.write_own_code(&self.vectors, slots.get(i));
-                }
+                write(i);
+                // SAFETY: the vector was just written, and nobody knows the slot before it is linked.
+                unsafe { self.graph.write_own_code(&self.vectors, slots.get(i)) };
                 Ok(())
             },
         )?;
@@ -116,12 +146,20 @@ impl Index {
             run,
         };
         // It takes all slots before the batch for vectors that stay.
-        let nothing_was_removed =
-            left.is_empty() && slots.len() == slots.fresh().len() && self.len() == bulk.first as usize;
+        let nothing_was_removed = replaced.iter().all(Option::is_none)
+            && slots.len() == slots.fresh().len()
+            && self.len() == bulk.first as usize;
+        let mut left = Removed::default();
         if nothing_was_removed && bulk.suits() {
-            return bulk.link();
+            bulk.link()?;
+            return Ok(left);
         }
         let inserter = Inserter::new(*editor, self.params.ef_construction, slots.end() as usize);
-        inserter.insert_all(slots, self.len(), run)
+        for (part, replaced) in slots.parts(together).zip(replaced.chunks(together)) {
+            let removed: Vec<u32> = replaced.iter().flatten().copied().collect();
+            left.join(hnsw::doom(editor, &removed));
+            inserter.insert_all(&part, self.len(), run)?;
+        }
+        Ok(left)
     }
 }

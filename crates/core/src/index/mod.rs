@@ -2,6 +2,7 @@
 
 mod add;
 mod certify;
+mod compact;
 mod explain;
 mod near;
 mod remove;
@@ -27,9 +28,9 @@ use crate::run::Run;
 use crate::types::Params;
 use crate::vectors::{Codes, Vectors};
 
+pub use compact::Compacted;
 pub use explain::{Explanation, Route};
 pub use near::Ragged;
-pub use remove::Compacted;
 pub use report::{Report, Stats};
 pub use shape::{Links, Shape};
 pub(crate) use spare::Spare;

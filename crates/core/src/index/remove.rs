@@ -11,15 +11,6 @@ use crate::hnsw::{self, Editor, Removed, Scratch, Undo};
 use crate::run::Run;
 use crate::slots::Slots;
 
-/// What [`Index::compact`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compacted {
-    /// Links to removed vectors that were replaced.
-    pub mended: u64,
-    /// Slots that became free.
-    pub freed: u64,
-}
-
 impl Index {
     /// Removes vectors: all of them, or none if the run is cancelled. Ids that are not there are an error, or are passed
     /// over. Returns how many were removed.
@@ -74,17 +65,17 @@ impl Index {
         let _ = self.sweep(&mut spare, run);
     }
 
-    /// Sweeps as many rows as are due.
-    fn sweep(&self, spare: &mut Spare, run: &Run) -> Result<Compacted> {
-        let mut done = Compacted::default();
+    /// Sweeps as many rows as are due. Says how many links were replaced and how many slots became free.
+    pub(super) fn sweep(&self, spare: &mut Spare, run: &Run) -> Result<(u64, u64)> {
+        let (mut mended, mut freed) = (0, 0);
         let slots = self.end();
         while let Some((rows, sought)) = spare.step(slots) {
-            done.mended += self.sweep_rows(rows.clone(), sought, run)?;
+            mended += self.sweep_rows(rows.clone(), sought, run)?;
             let unnamed = spare.swept(rows, slots, &self.readers);
             unnamed.iter().for_each(|&slot| _ = self.graph.retired.remove(slot));
-            done.freed += unnamed.len() as u64;
+            freed += unnamed.len() as u64;
         }
-        Ok(done)
+        Ok((mended, freed))
     }
 
     /// Mends the links of these rows to retired nodes; says how many there were.
@@ -107,19 +98,6 @@ impl Index {
         Ok(mended.into_inner())
     }
 
-    /// Sweeps all rows for links to removed vectors, and frees the slots of those.
-    pub fn compact(&self, run: &Run) -> Result<Compacted> {
-        self.check_writable()?;
-        let _writer = self.writing(run)?;
-        self.ids.shrink();
-        let mut spare = self.spare.lock();
-        if !spare.begin_round() {
-            return Ok(Compacted::default());
-        }
-        spare.all_due(self.end());
-        self.sweep(&mut spare, run)
-    }
-
     /// Removes all vectors, and forgets the ids that were.
     pub fn clear(&self, run: &Run) -> Result<()> {
         self.check_writable()?;
@@ -135,6 +113,7 @@ impl Index {
         let mut spare = self.spare.lock();
         *spare = Spare::default();
         spare.haunt(&self.readers);
+        self.give_back(&mut spare);
         Ok(())
     }
 }

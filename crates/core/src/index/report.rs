@@ -34,6 +34,8 @@ pub struct Report {
     pub links: u64,
     /// Edges of layer 0 without an edge back; pruning makes them, and it may.
     pub one_way_links: u64,
+    /// Those of them to vectors that have room for one back: removals make a few, pruning none.
+    pub unreturned_links: u64,
     /// Links of layer 0 to vectors that were removed; walked, until they are swept.
     pub dangling_links: u64,
     /// Vectors that equal another one and hang on it.
@@ -90,6 +92,7 @@ impl Index {
             unreachable: found.unreachable.iter().map(|&slot| self.ids.id(slot)).collect(),
             links: found.links,
             one_way_links: found.one_way_links,
+            unreturned_links: found.unreturned_links,
             dangling_links: found.dangling_links,
             duplicates: found.twins,
             broken: found.broken,

@@ -38,6 +38,15 @@ impl Spare {
 
     /// Takes up to `count` free slots, lowest first.
     pub fn take(&mut self, count: usize, readers: &Readers) -> Vec<u32> {
+        self.settle(readers);
+        let taken = self.free.len() - count.min(self.free.len());
+        let mut slots = self.free.split_off(taken);
+        slots.reverse();
+        slots
+    }
+
+    /// Finds out which slots no reader can be at any more. Says whether that holds of all that nothing names.
+    pub fn settle(&mut self, readers: &Readers) -> bool {
         let before = self.free.len();
         for (_, slots) in self.unnamed.extract_if(.., |(epoch, _)| readers.gone(*epoch)) {
             self.free.extend(slots);
@@ -45,10 +54,20 @@ impl Spare {
         if self.free.len() > before {
             self.free.sort_unstable_by(|a, b| b.cmp(a));
         }
-        let taken = self.free.len() - count.min(self.free.len());
-        let mut slots = self.free.split_off(taken);
-        slots.reverse();
-        slots
+        self.unnamed.is_empty()
+    }
+
+    /// How many slots can be used at once.
+    pub fn free(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Forgets the free slots that no other one comes after, of `slots` slots. Returns how many are left.
+    pub fn trim(&mut self, slots: u32) -> u32 {
+        debug_assert!(self.sought.is_empty(), "a round is over");
+        let last = (0..slots).rev().zip(&self.free).take_while(|(slot, free)| slot == *free).count();
+        self.free.drain(..last);
+        slots - last as u32
     }
 
     /// Takes in slots that nothing names any more.

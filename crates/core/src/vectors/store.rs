@@ -140,6 +140,17 @@ impl Vectors {
         }
     }
 
+    /// Writes what one slot has as the row of a new one, byte by byte.
+    ///
+    /// # Safety
+    /// `from` was written; `to` was reserved and is not yet reachable by anyone else.
+    pub unsafe fn copy(&self, from: u32, to: u32) {
+        for arena in self.arenas().into_iter().filter_map(|(_, arena)| arena) {
+            // SAFETY: the caller's promise.
+            unsafe { arena.write(to, arena.bytes(from)) }
+        }
+    }
+
     /// Writes a vector's row of levels, with what scores need of its norm.
     pub(super) fn encode(&self, vector: &[f32], row: &mut [u8]) {
         let square = levels::encode(vector, row);
