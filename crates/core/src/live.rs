@@ -37,10 +37,14 @@ impl Live {
         self.bits.get(slot)
     }
 
-    /// The runs of live slots below `end`, in order.
-    pub fn runs(&self, end: u32) -> Vec<Range<u32>> {
-        let all = || std::iter::once(0..end).collect();
-        self.see(|live| if self.count() == u64::from(end) { all() } else { live.runs(end) })
+    /// The runs of live slots below `end`, in order. The end is asked for while no batch comes in: one from before would
+    /// equal the count after as many slots were added as were removed till then, and all would pass for live.
+    pub fn runs(&self, end: impl FnOnce() -> u32) -> Vec<Range<u32>> {
+        self.see(|live| {
+            let end = end();
+            let all = || std::iter::once(0..end).collect();
+            if self.count() == u64::from(end) { all() } else { live.runs(end) }
+        })
     }
 
     /// How many slots are live.

@@ -246,7 +246,7 @@ impl Index {
         allowed: Option<(&SlotSet, bool)>,
         look: impl FnOnce(&[flat::Block<'_>], Option<flat::Subset<'_>>) -> T,
     ) -> T {
-        let runs = self.live.runs(self.end());
+        let runs = self.live.runs(|| self.end());
         let slots = allowed.map(|(set, _)| within(set.list(), &runs));
         // SAFETY: live slots were written and rows are immutable; none is written anew while a reader may know it.
         let row = |&slot: &u32| unsafe { self.vectors.plane(slot) };

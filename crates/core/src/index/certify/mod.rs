@@ -84,7 +84,7 @@ impl Index {
     fn seen<'a>(&'a self, allowed: Option<&'a SlotSet>) -> Option<(Arc<Table>, Seen<'a>)> {
         let mut table = self.table()?;
         loop {
-            let runs = self.live.runs(self.end());
+            let runs = self.live.runs(|| self.end());
             // A row is coded before it becomes live, by the table of that time.
             let now = self.table()?;
             if !Arc::ptr_eq(&now, &table) {
