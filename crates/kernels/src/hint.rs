@@ -16,6 +16,41 @@ pub fn prefetch(ptr: *const u8, bytes: usize) {
     }
 }
 
+/// Cache lines that are still to be asked for, a few at a time: a processor keeps a dozen or so under way, and one that is
+/// asked for more at once waits instead of computing.
+#[derive(Debug, Default)]
+pub struct Feed {
+    at: usize,
+    lines: usize,
+}
+
+/// Lines that are asked for at a time.
+const SOME: usize = 6;
+
+impl Feed {
+    /// Asks for what is left, and takes in those of `bytes` bytes at `ptr`.
+    #[inline(always)]
+    pub fn put(&mut self, ptr: *const u8, bytes: usize) {
+        self.ask(self.lines);
+        let within = ptr.addr() % LINE;
+        *self = Feed { at: ptr.addr() - within, lines: (within + bytes).div_ceil(LINE) };
+    }
+
+    /// Asks for the next few.
+    #[inline(always)]
+    pub fn some(&mut self) {
+        self.ask(self.lines.min(SOME));
+    }
+
+    #[inline(always)]
+    fn ask(&mut self, lines: usize) {
+        for line in 0..lines {
+            prefetch_line(std::ptr::without_provenance(self.at + line * LINE));
+        }
+        *self = Feed { at: self.at + lines * LINE, lines: self.lines - lines };
+    }
+}
+
 /// Asks for the cache line that holds `ptr`.
 #[inline(always)]
 pub(crate) fn prefetch_line(ptr: *const u8) {

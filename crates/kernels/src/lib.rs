@@ -43,7 +43,7 @@ pub mod tile;
 mod vectorized;
 
 pub use detect::{Isa, available, isa, isa_error};
-pub use hint::prefetch;
+pub use hint::{Feed, prefetch};
 pub use vectorized::{Loops, vectorized};
 
 /// How a stored row is laid out, and with it the type of the query.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use vicinal_kernels::Feed;
 
 use super::levels::LevelLaw;
 use super::row::{HEADER, NONE, Row};
@@ -322,6 +323,12 @@ impl Graph {
     #[inline(always)]
     pub fn prefetch(&self, slot: u32) {
         vicinal_kernels::prefetch(self.layer0.address(slot), self.layer0.row_bytes());
+    }
+
+    /// Brings a layer-0 row towards the caches, bit by bit.
+    #[inline(always)]
+    pub fn feed(&self, slot: u32, feed: &mut Feed) {
+        feed.put(self.layer0.address(slot), self.layer0.row_bytes());
     }
 
     /// Brings the links of a layer-0 row towards the caches.

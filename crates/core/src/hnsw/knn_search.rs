@@ -3,7 +3,7 @@
 use super::gate::{Gate, Stop, WIDEN};
 use super::graph::{EntryPoint, Graph};
 use super::observe::Observer;
-use super::pool::Candidate;
+use super::pool::{Candidate, Pool};
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
 use super::search_layer::{descend, search_layer};
@@ -70,9 +70,27 @@ pub fn knn_search<A: Admission, O: Observer>(
         *walk = begin(graph, vectors, *query, slots, &mut lane.scratch, watch);
     }
     take_turns(&mut walks, lanes, watching);
-    for ((query, lane), watch) in queries.iter().zip(lanes).zip(watching) {
-        finish(graph, vectors, *query, lane, watch);
+    let (mut lanes, mut queries) = (lanes, queries);
+    to_measure(vectors, queries, lanes).for_each(|slot| vectors.prefetch(slot));
+    for watch in watching.iter_mut().take(queries.len()) {
+        let ((lane, others), (query, later)) = lanes.split_first_mut().zip(queries.split_first()).expect("a lane each");
+        finish(graph, vectors, *query, lane, to_measure(vectors, later, others), watch);
+        (lanes, queries) = (others, later);
     }
+}
+
+/// The candidates that the first of these queries will be measured from, as far as that is known.
+fn to_measure<A: Admission>(vectors: &Vectors, queries: &[Query<'_, A>], lanes: &[Lane]) -> impl Iterator<Item = u32> {
+    let first = queries.first().zip(lanes.first());
+    let candidates = first
+        .map(|(query, lane)| walked(vectors, query.admit, &lane.scratch).candidates().iter().take(query.k + AHEAD));
+    candidates.into_iter().flatten().map(|candidate| candidate.slot())
+}
+
+/// What a walk came to and may answer, nearest first.
+fn walked<'a, A: Admission>(vectors: &Vectors, _admit: A, scratch: &'a Scratch) -> &'a Pool {
+    let all_in_pool = A::EVERYONE && vectors.coder().is_none();
+    if all_in_pool { &scratch.pool } else { &scratch.measured }
 }
 
 /// What one of several searches at a time needs.
@@ -139,38 +157,39 @@ fn margin(graph: &Graph, vectors: &Vectors, admit: impl Admission) -> usize {
     }
 }
 
-/// Measures what was found on layer 0 from the full rows, and puts the twins of each node behind it.
+/// Measures what was found on layer 0 from the full rows, and puts the twins of each node behind it. While it does,
+/// those that are `ahead` are asked for.
 fn finish<A: Admission>(
     graph: &Graph,
     vectors: &Vectors,
     query: Query<'_, A>,
     lane: &mut Lane,
+    mut ahead: impl Iterator<Item = u32>,
     watch: &mut impl Observer,
 ) {
     let Query { bytes, k, admit, live, .. } = query;
     let Lane { scratch, found } = lane;
-    let all_in_pool = A::EVERYONE && vectors.coder().is_none();
-    let walked = if all_in_pool { &scratch.pool } else { &scratch.measured };
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked.candidates().iter().take(k + margin(graph, vectors, admit));
-    candidates.clone().take(k + AHEAD).for_each(|candidate| vectors.prefetch(candidate.slot()));
+    let candidates = walked(vectors, admit, scratch).candidates().iter().take(k + margin(graph, vectors, admit));
     let Found { nearest, nodes, .. } = found;
     nodes.clear();
     let mut rounding = 0.0f32;
     for &candidate in candidates {
-        let (slot, walked) = (candidate.slot(), vectors.distance_of(candidate.score()));
+        let (slot, estimate) = (candidate.slot(), vectors.distance_of(candidate.score()));
         // One that rounding would not bring among the k nearest if it moved it by twice the most that it moved any of
         // those: nor the others.
-        if nodes.get(k - 1).is_some_and(|&(kth, _)| walked - 2.0 * rounding > kth) {
+        if nodes.get(k - 1).is_some_and(|&(kth, _)| estimate - 2.0 * rounding > kth) {
             break;
         }
+        ahead.next().into_iter().for_each(|slot| vectors.prefetch(slot));
         // SAFETY: slots in the graph were written before they were linked.
         let distance = measure.distance(unsafe { vectors.plane(slot) });
         watch.reranked(candidate, distance);
-        rounding = rounding.max((distance - walked).abs());
+        rounding = rounding.max((distance - estimate).abs());
         let key = Candidate::new(distance, slot);
         nodes.insert(nodes.partition_point(|&(distance, slot)| Candidate::new(distance, slot) < key), (distance, slot));
     }
+    ahead.for_each(|slot| vectors.prefetch(slot));
     nearest.clear();
     live.see(|live| {
         for &(distance, node) in nodes.iter() {

@@ -4,6 +4,7 @@
 //! node's estimates differ from row to row, and it may wait among the candidates more than once: a good estimate makes
 //! up for a bad one. It is marked as visited when it is expanded (after SymphonyQG, Gou et al. 2024).
 
+use vicinal_kernels::Feed;
 use vicinal_kernels::edges::LANES;
 
 use super::gate::Gate;
@@ -66,14 +67,16 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
     }
 
     /// Makes a hop, `alone` or while others take turns with it; says whether there is another to make.
-    pub fn hop(&mut self, scratch: &mut Scratch, alone: bool, watch: &mut impl Observer) -> bool {
+    pub fn hop(&mut self, scratch: &mut Scratch, alone: bool, feed: &mut Feed, watch: &mut impl Observer) -> bool {
         // The candidate that is next unless this hop finds a nearer one. In company it pays not to ask for a row that
         // may not be wanted: what comes from memory at a time is what there is least of.
         if alone && let Some(runner_up) = scratch.frontier.peek() {
             self.prefetch(runner_up);
         }
+        feed.some();
         self.hops += 1;
         let own = self.scorer.score_one(self.node);
+        feed.some();
         self.gate.pass(self.graph, Candidate::new(own, self.node), &mut scratch.measured);
         let bound = self.gate.bound(&scratch.measured, self.hops);
         let (row, codes) = self.graph.coded_row(self.node);
@@ -84,6 +87,7 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
             {
                 // SAFETY: these are the codes of a layer-0 row, which has a block for each 32 links.
                 unsafe { estimator.estimate(codes, block, own, estimates) };
+                feed.some();
             }
             if row.is_at(version) {
                 break degree;
@@ -94,7 +98,9 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
         watch.hop(0, Candidate::new(own, self.node), bound, &scratch.links[..degree], &scratch.scores[..degree]);
         let blocks = scratch.scores.as_chunks().0.iter().zip(scratch.links.as_chunks().0);
         for ((estimates, slots), first) in blocks.zip((0..degree).step_by(LANES)) {
+            feed.some();
             scratch.frontier.add(estimates, slots, (degree - first).min(LANES), bound, scratch.visited.bits());
+            feed.some();
         }
         if self.hops == self.most || self.gate.gives_up() {
             scratch.cut_short = true;
@@ -110,7 +116,12 @@ impl<'a, S: Scorer, A: Admission> CodeWalk<'a, S, A> {
                 break slot;
             }
         };
-        self.prefetch(next);
+        if alone {
+            self.prefetch(next);
+        } else {
+            self.scorer.prefetch(next);
+            self.graph.feed(next, feed);
+        }
         self.node = next;
         true
     }

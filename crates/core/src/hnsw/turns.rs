@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use vicinal_kernels::Feed;
+
 use super::observe::Observer;
 use super::scratch::Scratch;
 use super::search_codes::CodeWalk;
@@ -28,10 +30,11 @@ pub fn take_turns<S: Scorer, A: Admission, O: Observer>(
     watching: &mut [O],
 ) {
     let mut walking = walks.iter().flatten().count();
+    let mut feed = Feed::default();
     while walking > 0 {
         for ((walk, lane), watch) in walks.iter_mut().zip(lanes.iter_mut()).zip(watching.iter_mut()) {
             let scratch = lane.as_mut();
-            if walk.as_mut().is_some_and(|walk| !walk.hop(scratch, walking == 1, watch)) {
+            if walk.as_mut().is_some_and(|walk| !walk.hop(scratch, walking == 1, &mut feed, watch)) {
                 walk.take().into_iter().for_each(|walk| walk.end(scratch));
                 walking -= 1;
             }
