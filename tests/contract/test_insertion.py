@@ -32,7 +32,7 @@ def test_rows_of_one_batch_find_each_other(layout: str, there: int) -> None:
         ix.add(X[:there], threads=1)
     ix.add(X[there:], threads=1)
     assert ix.verify().ok
-    # A list of ten alone might be used up by the places on the way: of each, all ten rows lie equally near.
+    # A list of ten might be used up by the places on the way: of each, all rows lie equally near.
     assert recall(ix, X, X[there:], 20) == 1.0
 
 
