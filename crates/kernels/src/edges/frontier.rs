@@ -202,17 +202,9 @@ pub(crate) unsafe fn add_with<T: Edges>(
     // SAFETY: 32 of each are readable; each is written to the rest at most once, and there is room for them and the
     // register that writes them.
     unsafe {
-        let below = |bound: f32| {
-            let bound = T::splat(bound);
-            let mut bits = 0;
-            for at in (0..LANES).step_by(T::LANES) {
-                bits |= T::less(T::f32(estimates.add(at).cast()), bound) << at;
-            }
-            bits
-        };
-        let candidates = below(bound) & which;
-        let before = below(*horizon) & candidates;
-        let mut near = below(limit.min(last(&sorted))) & before;
+        let candidates = below::<T>(estimates, bound) & which;
+        let before = below::<T>(estimates, *horizon) & candidates;
+        let mut near = below::<T>(estimates, limit.min(last(&sorted))) & before;
         let (rest_estimates, rest_ids) = (rest.estimates.as_mut_ptr(), rest.ids.as_mut_ptr());
         let mut used = rest.used;
         used += T::append(rest_estimates.add(used), rest_ids.add(used), estimates, ids, before & !near);
@@ -244,6 +236,25 @@ pub(crate) unsafe fn add_with<T: Edges>(
     }
     *limit = limit.min(last(&sorted));
     *nearest = sorted;
+}
+
+/// A bit for each of 32 estimates that is below `bound`. No closure: it would not be compiled for the instruction set, and
+/// each of its instructions would be a call.
+///
+/// # Safety
+///
+/// There are 32; and the instruction set is there.
+#[inline(always)]
+unsafe fn below<T: Edges>(estimates: *const f32, bound: f32) -> u32 {
+    let mut bits = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let bound = T::splat(bound);
+        for at in (0..LANES).step_by(T::LANES) {
+            bits |= T::less(T::f32(estimates.add(at).cast()), bound) << at;
+        }
+    }
+    bits
 }
 
 /// A [`ShiftFn`] over the operations `T`.
