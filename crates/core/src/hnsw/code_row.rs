@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 use super::row::{LockedRow, slot_of};
-use crate::vectors::{EdgeCoder, Vectors};
+use crate::vectors::{EdgeCoder, Rows, Vectors};
 
 /// Writes the codes of all edges of a node's layer-0 row, whose lock is held, where edges have codes.
 pub fn code_row(graph: &Graph, vectors: &Vectors, slot: u32, row: &LockedRow<'_>) {
@@ -17,10 +17,24 @@ pub fn codes_are_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
     own_code_is_right(graph, vectors, slot) && edge_codes_are_right(graph, vectors, slot)
 }
 
+/// Writes the code that a slot has of itself, where slots have one.
+///
+/// # Safety
+/// The slot was laid out, its vector was written, and nobody reads the code meanwhile.
+pub unsafe fn write_own_code(graph: &Graph, vectors: &Vectors, slot: u32) {
+    let Some(Rows { arena, start }) = graph.own_codes() else { return };
+    // SAFETY: so many bytes of the row are its own code; the rest is the caller's promise.
+    unsafe {
+        let code = std::slice::from_raw_parts_mut(arena.row(slot).wrapping_add(start), graph.codes().own);
+        vectors.own_code(slot, code);
+    }
+}
+
 /// Whether the code that a slot has of itself is that of its vector. Nobody changes it meanwhile.
 pub fn own_code_is_right(graph: &Graph, vectors: &Vectors, slot: u32) -> bool {
+    let Some(Rows { arena, start }) = graph.own_codes() else { return true };
     // SAFETY: nobody writes it (the caller's promise).
-    let Some(code) = (unsafe { graph.own_code(slot) }) else { return true };
+    let code = unsafe { &arena.bytes(slot)[start..start + graph.codes().own] };
     let mut expected = vec![0; code.len()];
     // SAFETY: nodes of the graph were written.
     unsafe { vectors.own_code(slot, &mut expected) };

@@ -15,7 +15,7 @@ use crate::bits::Bits;
 use crate::error::Result;
 use crate::mapped::MappedRows;
 use crate::slots::Slots;
-use crate::vectors::{Codes, Rows, Vectors};
+use crate::vectors::{Codes, Rows};
 
 /// The graph's memory: rows and the entry point. Which edges are there is decided elsewhere.
 ///
@@ -110,29 +110,6 @@ impl Graph {
     pub fn own_codes(&self) -> Option<Rows<'_>> {
         let start = self.codes.edges + row_bytes(2 * self.m);
         (self.codes.own > 0).then_some(Rows { arena: &self.layer0, start })
-    }
-
-    /// The code that a slot has of itself, if it has one.
-    ///
-    /// # Safety
-    /// The slot was laid out, and nobody writes its code meanwhile.
-    pub unsafe fn own_code(&self, slot: u32) -> Option<&[u8]> {
-        let Rows { arena, start } = self.own_codes()?;
-        // SAFETY: the caller's promise.
-        unsafe { arena.bytes(slot).get(start..start + self.codes.own) }
-    }
-
-    /// Writes the code that a slot has of itself.
-    ///
-    /// # Safety
-    /// The slot was laid out, its vector was written, and nobody reads the code meanwhile.
-    pub unsafe fn write_own_code(&self, vectors: &Vectors, slot: u32) {
-        let Some(Rows { arena, start }) = self.own_codes() else { return };
-        // SAFETY: so many bytes of the row are its own code; the rest is the caller's promise.
-        unsafe {
-            let code = std::slice::from_raw_parts_mut(arena.row(slot).wrapping_add(start), self.codes.own);
-            vectors.own_code(slot, code);
-        }
     }
 
     /// The most links of a node on a layer: `M_max0 = 2M` on layer 0, `M` above.

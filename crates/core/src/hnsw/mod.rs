@@ -40,6 +40,7 @@ mod verify;
 
 pub use adopt::most_protected;
 pub use bulk::Bulk;
+pub use code_row::write_own_code;
 pub use edit::Editor;
 pub use graph::{EntryPoint, Graph, layer0_row_bytes, row_bytes};
 pub use insert::Inserter;

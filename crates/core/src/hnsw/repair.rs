@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::adopt::{Forest, foster_homes};
-use super::code_row::{code_row, edge_codes_are_right, own_code_is_right};
+use super::code_row::{code_row, edge_codes_are_right, own_code_is_right, write_own_code};
 use super::edit::Editor;
 use super::ends::EdgeCodes;
 use super::gate::Gate;
@@ -127,7 +127,7 @@ impl Repair<'_> {
             self.run.check()?;
             if !own_code_is_right(graph, vectors, slot) {
                 // SAFETY: slots that are not free were written. A walk meanwhile measures some mix of old and new.
-                unsafe { graph.write_own_code(vectors, slot) };
+                unsafe { write_own_code(graph, vectors, slot) };
                 mended.own_codes += 1;
             }
         }

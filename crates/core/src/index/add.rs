@@ -133,7 +133,7 @@ impl Index {
             |(), i| {
                 write(i);
                 // SAFETY: the vector was just written, and nobody knows the slot before it is linked.
-                unsafe { self.graph.write_own_code(&self.vectors, slots.get(i)) };
+                unsafe { hnsw::write_own_code(&self.graph, &self.vectors, slots.get(i)) };
                 Ok(())
             },
         )?;
