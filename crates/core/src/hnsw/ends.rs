@@ -55,8 +55,7 @@ impl<'a> EdgeCodes<'a> {
             places.entry(node).or_insert_with(|| {
                 let place = vectors.len();
                 // SAFETY: nodes of the graph were written.
-                unsafe { self.vectors.read_query(node, query) };
-                coder.rotate(query, self.vectors.inverse_norm_of(node), vectors);
+                unsafe { self.vectors.rotate(coder, node, query, vectors) };
                 place
             });
         }

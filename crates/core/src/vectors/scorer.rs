@@ -110,27 +110,16 @@ impl Rows<'_> {
 
 /// A [`Scorer`] over stored codes.
 pub struct CodeScorer<'a> {
-    kernel: BatchFn,
-    query: &'a [u8],
-    rows: Rows<'a>,
+    pub(super) kernel: BatchFn,
+    pub(super) query: &'a [u8],
+    pub(super) rows: Rows<'a>,
     /// Elements of a code, and its bytes.
-    len: usize,
-    bytes: usize,
-    adjust: Adjust<'a>,
+    pub(super) len: usize,
+    pub(super) bytes: usize,
+    pub(super) adjust: Adjust<'a>,
 }
 
-impl<'a> CodeScorer<'a> {
-    pub(super) fn new(
-        kernel: BatchFn,
-        query: &'a [u8],
-        rows: Rows<'a>,
-        len: usize,
-        bytes: usize,
-        adjust: Adjust<'a>,
-    ) -> Self {
-        CodeScorer { kernel, query, rows, len, bytes, adjust }
-    }
-
+impl CodeScorer<'_> {
     /// What makes the query a direction, under cosine; 1 otherwise.
     pub fn scale(&self) -> f32 {
         match self.adjust {

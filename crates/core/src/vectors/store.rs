@@ -65,9 +65,18 @@ impl Vectors {
     pub unsafe fn rotated(&self, coder: &EdgeCoder, slot: u32) -> Vec<f32> {
         let (mut query, mut rotated) = (Vec::new(), Vec::new());
         // SAFETY: the caller's promise.
-        unsafe { self.read_query(slot, &mut query) };
-        coder.rotate(&query, self.inverse_norm_of(slot), &mut rotated);
+        unsafe { self.rotate(coder, slot, &mut query, &mut rotated) };
         rotated
+    }
+
+    /// The same, appended to `rotated`, by way of `query`.
+    ///
+    /// # Safety
+    /// The slot was written.
+    pub unsafe fn rotate(&self, coder: &EdgeCoder, slot: u32, query: &mut Vec<u8>, rotated: &mut Vec<f32>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.read_query(slot, query) };
+        coder.rotate(query, self.inverse_norm_of(slot), rotated);
     }
 
     /// The arenas by name, for snapshots and for counting bytes.

@@ -29,7 +29,7 @@ impl Vectors {
             floats(Dtype::F32, Plane::Whole(query), &mut vector);
             let adjust = Adjust::Levels(LevelScores::new(&vector, self.metric, inverse_norm));
             let kernel = vicinal_kernels::batch(vicinal_kernels::Form::Dot, vicinal_kernels::Code::Levels);
-            return CodeScorer::new(kernel, query, rows, self.dim, levels::row_bytes(self.dim), adjust);
+            return CodeScorer { kernel, query, rows, len: self.dim, bytes: levels::row_bytes(self.dim), adjust };
         }
         let adjust = match (self.metric, &self.aux) {
             (Metric::Cosine, Some(aux)) => Adjust::Cosine { inverse_norms: aux, inverse_norm },
@@ -37,8 +37,8 @@ impl Vectors {
             _ => Adjust::None,
         };
         let kernel = vicinal_kernels::batch(self.metric.form(), self.walk_plane(&[]).0.code());
-        let (len, row_bytes) = (self.dtype.kernel_len(self.dim), self.form.walk_bytes(self.dim));
-        CodeScorer::new(kernel, query, rows, len, row_bytes, adjust)
+        let (len, bytes) = (self.dtype.kernel_len(self.dim), self.form.walk_bytes(self.dim));
+        CodeScorer { kernel, query, rows, len, bytes, adjust }
     }
 
     /// The code of a slot's own vector, [`Codes::own`] bytes: levels of floats, other numbers as they are.
