@@ -51,11 +51,16 @@ impl<'a> Editor<'a> {
     pub fn scores(&self, node: u32, links: &[u32]) -> Vec<f32> {
         let slots: Vec<u32> = links.iter().map(|&link| slot_of(link)).collect();
         let mut scores = vec![0.0; slots.len()];
-        let mut query = vec![0; self.vectors.query_bytes()];
-        // SAFETY: nodes of the graph were written.
-        unsafe { self.vectors.read_walked(node, &mut query) };
-        self.vectors.scorer_from(node, &query, None).score(&slots, &mut scores);
+        self.score(node, &slots, &mut Vec::new(), &mut scores);
         scores
+    }
+
+    /// Writes the distances from `node` to other nodes to `scores`, by way of `query`.
+    fn score(&self, node: u32, slots: &[u32], query: &mut Vec<u8>, scores: &mut [f32]) {
+        query.resize(self.vectors.query_bytes(), 0);
+        // SAFETY: nodes of the graph were written.
+        unsafe { self.vectors.read_walked(node, query) };
+        self.vectors.scorer_from(node, query, None).score(slots, scores);
     }
 
     /// The place of the farthest unprotected link of `node`.
@@ -152,10 +157,7 @@ impl<'a> Editor<'a> {
         slots.clear();
         slots.extend(links.iter().map(|&link| slot_of(link)));
         target.scorer.score(slots, from_new);
-        query.resize(self.vectors.query_bytes(), 0);
-        // SAFETY: nodes of the graph were written.
-        unsafe { self.vectors.read_walked(node, query) };
-        self.vectors.scorer_from(node, query, None).score(slots, from_node);
+        self.score(node, slots, query, from_node);
         false
     }
 

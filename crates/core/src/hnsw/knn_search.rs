@@ -82,13 +82,13 @@ pub fn knn_search<A: Admission, O: Observer>(
 /// The candidates that the first of these queries will be measured from, as far as that is known.
 fn to_measure<A: Admission>(vectors: &Vectors, queries: &[Query<'_, A>], lanes: &[Lane]) -> impl Iterator<Item = u32> {
     let first = queries.first().zip(lanes.first());
-    let candidates = first
-        .map(|(query, lane)| walked(vectors, query.admit, &lane.scratch).candidates().iter().take(query.k + AHEAD));
+    let candidates =
+        first.map(|(query, lane)| walked::<A>(vectors, &lane.scratch).candidates().iter().take(query.k + AHEAD));
     candidates.into_iter().flatten().map(|candidate| candidate.slot())
 }
 
 /// What a walk came to and may answer, nearest first.
-fn walked<'a, A: Admission>(vectors: &Vectors, _admit: A, scratch: &'a Scratch) -> &'a Pool {
+fn walked<'a, A: Admission>(vectors: &Vectors, scratch: &'a Scratch) -> &'a Pool {
     let all_in_pool = A::EVERYONE && vectors.coder().is_none();
     if all_in_pool { &scratch.pool } else { &scratch.measured }
 }
@@ -170,7 +170,7 @@ fn finish<A: Admission>(
     let Query { bytes, k, admit, live, .. } = query;
     let Lane { scratch, found } = lane;
     let mut measure = Measure::new(vectors.space(), bytes);
-    let candidates = walked(vectors, admit, scratch).candidates().iter().take(k + margin(graph, vectors, admit));
+    let candidates = walked::<A>(vectors, scratch).candidates().iter().take(k + margin(graph, vectors, admit));
     let Found { nearest, nodes, .. } = found;
     nodes.clear();
     let mut rounding = 0.0f32;
